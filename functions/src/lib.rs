@@ -1,0 +1,10 @@
+//! Every function of the gateway: a file per endpoint under its family, the workers behind them, and one table of all.
+//!
+//! A function is a constant named `FUNCTION` in its own file; `src/bin/<name>.rs` runs exactly that one, so a binary
+//! holds no more than its function reaches.
+
+pub mod fallback;
+pub mod page;
+pub mod routes;
+pub mod workers;
+pub mod wxpusher;

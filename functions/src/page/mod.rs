@@ -1,0 +1,83 @@
+//! The page that a message card opens.
+
+pub mod render;
+
+use gateway::function::Family;
+use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_function};
+use http::{HeaderName, StatusCode, header};
+use model::task::{Task, parse_page_key};
+use render::{Page, PageView, gone_page, message_page};
+use store::capabilities;
+use store::objects::ObjectReader;
+use store::tasks::TaskReader;
+
+capabilities! {
+    /// What the pages read.
+    pub struct PageStore {
+        tasks: TaskReader,
+        objects: ObjectReader,
+    }
+}
+
+/// Where it is found.
+pub const ROUTES: &[Route] = &[Route::new(Method::Get, "/m/{key}")];
+
+/// The function.
+pub const FUNCTION: Function = http_function!("page", Family::Page, ROUTES, PageStore, handle);
+
+/// GET /m/{key}
+///
+/// The key is the task's id and 128 random bits, and is the only credential. 200 with the message as text, HTML or
+/// Markdown; 404 with a friendly page when it is unknown, deleted or older than seven days: the three look the same.
+/// No cookie is read or set, nothing of the stranger's runs, and the address is told to no other site.
+async fn handle(context: &Context, store: &PageStore, request: Request) -> Result<Reply, ApiError> {
+    let Some(task) = find(context, store, request.path_parameter("key")).await? else {
+        return Ok(reply(StatusCode::NOT_FOUND, gone_page()));
+    };
+    let Some(content) = store.objects.body(task.content).await? else {
+        return Ok(reply(StatusCode::NOT_FOUND, gone_page()));
+    };
+    let page = message_page(&PageView {
+        title: &task.summary,
+        app_name: &task.app_name,
+        content: &content,
+        content_type: task.content_type,
+        original_url: task.url.as_deref(),
+        sent_at: &task.accepted_ms.beijing_text(),
+    });
+    Ok(reply(StatusCode::OK, page))
+}
+
+async fn find(context: &Context, store: &PageStore, key: &str) -> Result<Option<Task>, ApiError> {
+    let Some((id, nonce)) = parse_page_key(key) else { return Ok(None) };
+    let task = store.tasks.get(id, context.clock.now()).await?;
+    Ok(task.filter(|task| equal_in_constant_time(&task.nonce, nonce)))
+}
+
+/// Whether two texts are equal, in a time that does not tell where they differ.
+fn equal_in_constant_time(one: &str, other: &str) -> bool {
+    let differing = one.bytes().zip(other.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
+    one.len() == other.len() && differing == 0
+}
+
+fn reply(status: StatusCode, page: Page) -> Reply {
+    Reply::html(status, page.html)
+        .header(header::CONTENT_SECURITY_POLICY, &page.content_security_policy)
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(header::REFERRER_POLICY, "no-referrer")
+        .header(header::CACHE_CONTROL, "private, no-store")
+        .header(HeaderName::from_static("x-robots-tag"), "noindex, nofollow")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_equal_texts_are_equal() {
+        assert!(equal_in_constant_time("abc", "abc"));
+        for other in ["abd", "ab", "abcd", ""] {
+            assert!(!equal_in_constant_time("abc", other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The table of functions: read by the local runner, and by the tests that hold it against `template.yaml` and the
+//! binaries.
+
+use crate::{fallback, page, workers, wxpusher};
+use gateway::Function;
+
+/// Every function, each once.
+pub static ALL: &[Function] = &[
+    wxpusher::send::FUNCTION,
+    wxpusher::send_get::FUNCTION,
+    wxpusher::status::FUNCTION,
+    page::FUNCTION,
+    fallback::FUNCTION,
+    workers::fanout::FUNCTION,
+    workers::deliver::FUNCTION,
+    workers::refresh_tokens::FUNCTION,
+    workers::release_due::FUNCTION,
+];
+
+/// The function of that name.
+pub fn by_name(name: &str) -> Option<Function> {
+    ALL.iter().find(|function| function.name == name).copied()
+}

@@ -1,0 +1,159 @@
+//! Sending a batch: calls in flight, outcomes sorted.
+
+use super::recorder::Recorder;
+use super::{Delivery, openid};
+use futures::stream::{FuturesUnordered, StreamExt};
+use gateway::metrics::Metric;
+use gateway::{Invocation, WorkerError};
+use model::audience::Recipient;
+use model::clock::Timestamp;
+use model::ids::OpenId;
+use model::outcome::{Attempt, BREAKER_OPEN, Decision, Outcome, decide};
+use model::record::{Entry, State};
+use provider::channel::{Call, Credentials};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tracing::info;
+
+/// Time kept back for writing down what was done.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// What came of sending.
+#[derive(Default)]
+pub(super) struct Sent {
+    /// To be tried again, with the earliest moment and the vendor's code.
+    pub(super) again: Vec<(Recipient, Timestamp, Option<i32>)>,
+    /// Not tried: time was up, or the breaker opened.
+    pub(super) untried: Vec<Recipient>,
+    /// Whose address is dead.
+    pub(super) invalid: Vec<OpenId>,
+    /// Accepted by the vendor and due for a step of their daily counter.
+    pub(super) counted: Vec<Recipient>,
+    /// The breaker is to be opened.
+    pub(super) breaker: Option<Tripped>,
+}
+
+/// Why and until when the breaker is to be open.
+pub(super) struct Tripped {
+    pub(super) until: Timestamp,
+    pub(super) reason: String,
+}
+
+/// Sends to `pending`, noting what is final in `recorder` as it comes in.
+///
+/// A probe makes one call first, and the others only when that went through.
+pub(super) async fn send(
+    delivery: &Delivery<'_>,
+    invocation: &Invocation,
+    credentials: &Credentials,
+    permits: Arc<Semaphore>,
+    recorder: &mut Recorder,
+    pending: &[Recipient],
+    probing: bool,
+) -> Result<Sent, WorkerError> {
+    let batch = &delivery.batch;
+    let channel = delivery.context.channels().channel(batch.channel);
+    let limits = channel.limits();
+    let mut probing = probing;
+
+    let mut sent = Sent::default();
+    let mut tally: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut waiting = pending.chunks(limits.recipients_per_call.get());
+    let mut in_flight = FuturesUnordered::new();
+    loop {
+        let most_in_flight = if probing { 1 } else { limits.calls_in_flight.get() };
+        while in_flight.len() < most_in_flight && sent.breaker.is_none() && !invocation.left(MARGIN).is_zero() {
+            let Some(recipients) = waiting.next() else { break };
+            let permits = permits.clone();
+            in_flight.push(async move {
+                // The semaphore is never closed; were it, the call would go out all the same.
+                let _permit = permits.acquire_owned().await;
+                (recipients, channel.send(Call { message: &batch.message, recipients, credentials }).await)
+            });
+        }
+        let Some((recipients, attempts)) = in_flight.next().await else { break };
+        let mut attempts = attempts.into_iter();
+        for recipient in recipients {
+            // A channel that answers too few has not said what became of the rest.
+            let silent = || Attempt::failed(Outcome::Retry { after: None, at_most: None }, None);
+            let attempt = attempts.next().unwrap_or_else(silent);
+            *tally.entry(attempt.outcome.label()).or_default() += 1;
+            sort(delivery, recorder, &mut sent, recipient, &attempt);
+        }
+        recorder.write_when_due(delivery.now()).await?;
+        probing = false;
+    }
+    sent.untried.extend(waiting.flatten().cloned());
+    for (outcome, count) in &tally {
+        let dimensions = [("channel", batch.channel.as_str()), ("outcome", outcome)];
+        delivery.context.metrics.count(Metric::Attempts, &dimensions, *count, delivery.now());
+    }
+    info!(
+        app.id = %batch.app_id,
+        task.id = %batch.id.task,
+        batch.id = %batch.id,
+        channel = %batch.channel,
+        attempt = batch.attempt,
+        outcomes = ?tally,
+        again = sent.again.len(),
+        untried = sent.untried.len(),
+        "batch sent",
+    );
+    Ok(sent)
+}
+
+/// What a batch comes to whose account does not exist (any more).
+pub(super) fn unknown_account(delivery: &Delivery<'_>, pending: &[Recipient]) -> Sent {
+    let until = delivery.now().plus(BREAKER_OPEN);
+    let reason = "the account is not configured".to_owned();
+    // Not an attempt: the messages wait for the operator for their whole life.
+    Sent { untried: pending.to_vec(), breaker: Some(Tripped { until, reason }), ..Sent::default() }
+}
+
+/// Acts on one attempt.
+fn sort(delivery: &Delivery<'_>, recorder: &mut Recorder, sent: &mut Sent, recipient: &Recipient, attempt: &Attempt) {
+    let (batch, now) = (&delivery.batch, delivery.now());
+    if sent.breaker.is_none() {
+        sent.breaker = tripped(attempt, now);
+    }
+    match decide(&attempt.outcome, batch.attempt, batch.accepted_ms, now, rand::random()) {
+        Decision::Again { at } => sent.again.push((recipient.clone(), at, attempt.vendor_code)),
+        Decision::Final(state) => {
+            let vendor_id = match &attempt.outcome {
+                Outcome::Ok { vendor_id } => *vendor_id,
+                _ => None,
+            };
+            recorder.note(recipient.slot, Entry { state, vendor_code: attempt.vendor_code, vendor_id });
+            delivery.count(state, 1);
+            match state {
+                State::Invalid => sent.invalid.push(openid(&recipient.address)),
+                State::Sent if recipient.quota_uid.is_some() => sent.counted.push(recipient.clone()),
+                State::Sent
+                | State::Suppressed
+                | State::TooLarge
+                | State::Config
+                | State::Content
+                | State::Expired
+                | State::Retrying => {}
+            }
+        }
+    }
+}
+
+/// Whether an attempt shows that the whole (account, channel) is closed.
+fn tripped(attempt: &Attempt, now: Timestamp) -> Option<Tripped> {
+    let until = match &attempt.outcome {
+        Outcome::Config | Outcome::Auth => now.plus(BREAKER_OPEN),
+        Outcome::Quota { hold } => hold.end(now),
+        Outcome::Ok { .. }
+        | Outcome::Invalid
+        | Outcome::Suppressed
+        | Outcome::Retry { .. }
+        | Outcome::TooLarge
+        | Outcome::Content => return None,
+    };
+    let code = attempt.vendor_code.map_or_else(|| "without a code".to_owned(), |code| format!("with code {code}"));
+    Some(Tripped { until, reason: format!("the vendor refused {code}") })
+}

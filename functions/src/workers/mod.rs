@@ -1,0 +1,15 @@
+//! The workers behind the endpoints. Each may run twice on the same message, and may be killed at any point: the first
+//! paragraph of each says what absorbs that.
+//!
+//! | function | works on | does |
+//! | --- | --- | --- |
+//! | `fanout` | queue of tasks | turns an audience into batches |
+//! | `deliver` | queue of a channel | sends a batch, records what became of each recipient |
+//! | `release-due` | every minute | finds tasks that are stuck, drives what is due |
+//! | `refresh-tokens` | every five minutes | renews upstream tokens before they run out |
+
+pub mod deliver;
+pub mod fanout;
+pub mod progress;
+pub mod refresh_tokens;
+pub mod release_due;

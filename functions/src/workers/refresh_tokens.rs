@@ -1,0 +1,43 @@
+//! Upstream tokens are renewed before they run out, so that no delivery waits for one.
+//!
+//! Idempotent: the token holder refreshes under a lease, and only what is about to run out.
+
+use gateway::error::causes;
+use gateway::metrics::Metric;
+use gateway::{Context, Function, Invocation, WorkerError, schedule_function};
+use provider::channel::Credentials;
+use store::accounts::Accounts;
+use store::capabilities;
+use store::tokens::UpstreamTokens;
+use tracing::{error, info};
+
+capabilities! {
+    /// What refreshing needs.
+    pub struct RefreshStore {
+        accounts: Accounts,
+        /// What the channels' token holder uses.
+        tokens: UpstreamTokens,
+    }
+}
+
+/// The function.
+pub const FUNCTION: Function = schedule_function!("refresh-tokens", RefreshStore, handle);
+
+async fn handle(
+    context: &Context,
+    store: &RefreshStore,
+    _invocation: &Invocation,
+    _input: serde_json::Value,
+) -> Result<(), WorkerError> {
+    for account in store.accounts.all().await? {
+        let id = account.id.clone();
+        match context.channels().refresh_token(&Credentials::Wechat(account)).await {
+            Ok(refresh) => info!(account = %id, ?refresh, "token looked at"),
+            Err(cause) => {
+                error!(account = %id, cause = causes(&cause), "token refresh failed; see docs/operations.md");
+                context.metrics.count(Metric::TokenRefreshFailed, &[("account", id.as_str())], 1, context.clock.now());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! Every minute: tasks whose time has come, and tasks that got stuck.
+//!
+//! The table is the truth and queues are only hints; this is where that is made good. Two walks:
+//!
+//! - The *due list*: tasks that somebody wanted looked at, at a time.
+//! - The *sweep*: every block of message ids, once, two minutes after the last task can have been written to it. The id
+//!   counter says which blocks exist, so every task is found without an index and without a write per task. What is
+//!   not finished then goes on the due list, or, if it has not moved for two minutes, is driven again first.
+//!
+//! Running twice is harmless: driving a task again sends only what its records do not show as done. The schedule's
+//! input `{"recover": true}` takes every queue for empty: everything unfinished is driven at once. The local runner
+//! starts with it, and an operator can after a purge.
+
+use super::progress::part;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use gateway::metrics::Metric;
+use gateway::{Context, Function, Invocation, WorkerError, schedule_function};
+use model::clock::Timestamp;
+use model::ids::{BlockId, TaskId};
+use model::limits::{BATCH_RECIPIENTS, LEASE_LIFE, LEASE_SETTLE, STUCK_AFTER};
+use model::retry::MESSAGE_LIFE;
+use model::task::Task;
+use serde::Deserialize;
+use std::time::Duration;
+use store::capabilities;
+use store::due::{Due, DueReader, DueWriter};
+use store::ids::IdHead;
+use store::keys::DUE_SHARDS;
+use store::plan::PlanReader;
+use store::queue::{Hints, TaskMessage};
+use store::records::{RecordReader, RecordWriter};
+use store::sweep::{SweepState, Sweeper, SweptTask};
+use store::tasks::TaskReader;
+use tracing::{error, info};
+
+capabilities! {
+    /// What driving tasks needs.
+    pub struct ReleaseStore {
+        tasks: TaskReader,
+        plans: PlanReader,
+        records: RecordReader,
+        summaries: RecordWriter,
+        hints: Hints,
+        due_list: DueReader,
+        due: DueWriter,
+        sweeper: Sweeper,
+        head: IdHead,
+    }
+}
+
+/// The function.
+pub const FUNCTION: Function = schedule_function!("release-due", ReleaseStore, handle);
+
+/// Blocks and tasks looked at side by side.
+const SIDE_BY_SIDE: usize = 16;
+/// Blocks swept before how far it came is written down.
+const STRIDE: u64 = 512;
+/// Entries of a due shard taken at a time.
+const DUE_PAGE: i32 = 200;
+/// Time kept back at the end of an invocation.
+const MARGIN: Duration = Duration::from_secs(5);
+/// The longest a task that was driven again is left alone.
+const LONGEST_REST: Duration = Duration::from_secs(3600);
+/// Marks kept: the counter's position a minute at a time.
+const MOST_MARKS: usize = 60;
+
+/// The schedule's input.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+struct Input {
+    /// Take every queue for empty.
+    #[serde(default)]
+    recover: bool,
+}
+
+async fn handle(
+    context: &Context,
+    store: &ReleaseStore,
+    invocation: &Invocation,
+    input: serde_json::Value,
+) -> Result<(), WorkerError> {
+    let input = if input.is_null() { Ok(Input::default()) } else { serde_json::from_value(input) };
+    let Input { recover } = input.map_err(|error| WorkerError::Unreadable(error.to_string()))?;
+    let run = Run { context, store, invocation, recover };
+    run.walk_due_list().await?;
+    run.sweep().await
+}
+
+struct Run<'a> {
+    context: &'a Context,
+    store: &'a ReleaseStore,
+    invocation: &'a Invocation,
+    recover: bool,
+}
+
+impl Run<'_> {
+    fn now(&self) -> Timestamp {
+        self.context.clock.now()
+    }
+
+    fn has_time(&self) -> bool {
+        !self.invocation.left(MARGIN).is_zero()
+    }
+
+    async fn walk_due_list(&self) -> Result<(), WorkerError> {
+        // Recovering, everything on the list is looked at; what is added meanwhile lies beyond this moment.
+        let by = if self.recover { self.now().plus(MESSAGE_LIFE) } else { self.now() };
+        for shard in 0..DUE_SHARDS {
+            loop {
+                let entries = self.store.due_list.due(shard, by, DUE_PAGE).await?;
+                let full = entries.len() >= usize::try_from(DUE_PAGE).unwrap_or(usize::MAX);
+                stream::iter(entries)
+                    .map(|due| self.due(due))
+                    .buffer_unordered(SIDE_BY_SIDE)
+                    .try_collect::<()>()
+                    .await?;
+                if !full || self.recover || !self.has_time() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a task that is due. Its entry goes last: until then a kill leaves it to the next run.
+    async fn due(&self, due: Due) -> Result<(), WorkerError> {
+        if let Some(task) = self.store.tasks.get(due.task, self.now()).await? {
+            self.look_at(&task, Some(due.at)).await?;
+        }
+        Ok(self.store.due_list.done(due).await?)
+    }
+
+    async fn sweep(&self) -> Result<(), WorkerError> {
+        let head = self.store.head.next_block().await?;
+        let mut state = self.store.sweeper.state().await?;
+        if self.recover {
+            // Blocks that are still in use are looked at now and swept again in their time.
+            return self.sweep_blocks(state.swept, head).await;
+        }
+        let settled = self.now().minus(LEASE_LIFE + LEASE_SETTLE);
+        state.marks.push((self.now(), head));
+        let closed = state.marks.iter().filter(|(at, _)| *at <= settled).map(|(_, block)| *block).max();
+        state.marks.retain(|(at, _)| *at > settled);
+        if state.marks.len() > MOST_MARKS {
+            // Only a clock that jumped can do this; the newest mark is the safe one.
+            state.marks.drain(..state.marks.len() - MOST_MARKS);
+        }
+        if let Some(closed) = closed {
+            // What could not be swept in this run keeps its mark.
+            state.marks.insert(0, (settled, closed));
+            while state.swept < closed && self.has_time() {
+                let next = BlockId::new(closed.get().min(state.swept.get() + STRIDE));
+                self.sweep_blocks(state.swept, next).await?;
+                state.swept = next;
+                self.store.sweeper.keep(&state).await?;
+            }
+        }
+        self.keep(&state).await
+    }
+
+    async fn keep(&self, state: &SweepState) -> Result<(), WorkerError> {
+        Ok(self.store.sweeper.keep(state).await?)
+    }
+
+    async fn sweep_blocks(&self, from: BlockId, to: BlockId) -> Result<(), WorkerError> {
+        stream::iter((from.get()..to.get()).map(BlockId::new))
+            .map(|block| self.sweep_block(block))
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_collect::<()>()
+            .await
+    }
+
+    async fn sweep_block(&self, block: BlockId) -> Result<(), WorkerError> {
+        for swept in self.store.sweeper.block(block).await? {
+            if !is_finished_direct(&swept) {
+                self.look_at(&swept.task, None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws up summaries of finished parts; a task that is not finished is driven again if it is stuck, and stays on
+    /// the due list until it is finished or too old to be.
+    async fn look_at(&self, task: &Task, was_due: Option<Timestamp>) -> Result<(), WorkerError> {
+        let now = self.now();
+        let (mut finished, mut moved_at, mut hold_until) = (true, task.accepted_ms, None::<Timestamp>);
+        for of in task.parts() {
+            let state = part(&self.store.plans, &self.store.records, task, of, u32::MAX).await?;
+            if state.finished && !state.summarised && !matches!(of, model::batch::Part::Direct) {
+                self.store.summaries.summarise(task.id, of, &state.tally, task.expires()).await?;
+            }
+            moved_at = moved_at.max(state.moved_at);
+            if !state.finished {
+                finished = false;
+                hold_until = Some(hold_until.map_or(state.hold_until, |earliest| earliest.min(state.hold_until)));
+            }
+        }
+        if finished {
+            return Ok(());
+        }
+        let age = now.since(task.accepted_ms);
+        if age > MESSAGE_LIFE + LONGEST_REST * 2 {
+            error!(task.id = %task.id, "task given up: it was not finished within its life");
+            return Ok(());
+        }
+        if let Some(until) = hold_until.filter(|until| *until > now) {
+            return self.look_again(task.id, until.plus(Duration::from_secs(1))).await;
+        }
+        let stuck = self.recover || was_due.is_some_and(|at| at > moved_at) || now.since(moved_at) >= STUCK_AFTER;
+        if stuck {
+            let message = TaskMessage::TaskV1 { task: task.id, sent_ms: now, redrive: true };
+            self.store.hints.send(task.app_id, &message).await?;
+            info!(task.id = %task.id, age_s = age.as_secs(), "task driven again");
+            self.context.metrics.count(Metric::Redriven, &[], 1, now);
+        }
+        // Doubling: a task that only waits in a long queue is not multiplied there.
+        let rest = if stuck { age.clamp(STUCK_AFTER, LONGEST_REST) } else { STUCK_AFTER };
+        self.look_again(task.id, now.plus(rest)).await
+    }
+
+    async fn look_again(&self, task: TaskId, at: Timestamp) -> Result<(), WorkerError> {
+        Ok(self.store.due.add(task, at).await?)
+    }
+}
+
+/// Whether a task has only direct recipients and every batch of them is closed: most tasks, decided without a read.
+fn is_finished_direct(swept: &SweptTask) -> bool {
+    let batches = swept.task.direct_count.div_ceil(BATCH_RECIPIENTS as u32) as usize;
+    let closed = swept.direct.values().filter(|kept| kept.record.is_closed()).count();
+    swept.task.topics.is_empty() && closed >= batches
+}

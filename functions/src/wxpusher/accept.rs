@@ -1,0 +1,320 @@
+//! Accepting a send call: what POST and GET share.
+//!
+//! Three round trips to AWS before the answer. One strongly consistent read says who is asking. Then, side by side,
+//! who is meant, what of their daily quota is left, and a body too large for an item. Then the task is written, with
+//! its hint sent beside it. The answer waits for the task alone to be certain: once it stands, the message is accepted,
+//! and a hint that was lost costs time. A call to more targets than one id block holds takes one trip more, for
+//! pointers and the list of recipients.
+
+use crate::page::render::default_summary;
+use futures::future::{join_all, try_join, try_join_all};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use gateway::envelope::wxpusher::{OK, REFUSED, success};
+use gateway::metrics::Metric;
+use gateway::{ApiError, Context, Reply};
+use model::app::{App, Topic};
+use model::audience::{Follower, Ineligible, Recipient};
+use model::channel::{Address, ChannelKind};
+use model::clock::{Day, Timestamp};
+use model::ids::{TaskId, TopicId, Uid};
+use model::limits;
+use model::secret::Secret;
+use model::task::{Stored, Task, TopicTarget};
+use model::wxpusher::{Sending, Submission, TARGET_ACCEPTED, TargetRefusal};
+use rand::distr::{Alphanumeric, SampleString};
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+use store::apps::{Senders, Topics};
+use store::capabilities;
+use store::due::DueWriter;
+use store::follows::{Follows, Mark, Marker};
+use store::ids::{Draw, Ids};
+use store::objects::ObjectWriter;
+use store::queue::{Hints, TaskMessage};
+use store::quotas::{Quotas, Taken};
+use store::tasks::TaskWriter;
+use tracing::{info, warn};
+
+capabilities! {
+    /// What accepting a call needs.
+    pub struct AcceptStore {
+        senders: Senders,
+        topics: Topics,
+        follows: Follows,
+        quotas: Quotas,
+        marker: Marker,
+        ids: Ids,
+        objects: ObjectWriter,
+        tasks: TaskWriter,
+        hints: Hints,
+        due: DueWriter,
+    }
+}
+
+/// One target in the answer. All seven fields always: old beans ignore what they do not know.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TargetReply {
+    uid: Option<String>,
+    topic_id: Option<i64>,
+    message_id: Option<u64>,
+    message_content_id: Option<u64>,
+    send_record_id: Option<u64>,
+    code: i32,
+    status: String,
+}
+
+/// Accepts `submission` for the app that `token` belongs to.
+pub(super) async fn accept(
+    context: &Context,
+    store: &AcceptStore,
+    token: Option<String>,
+    submission: Submission,
+) -> Result<Reply, ApiError> {
+    let app = authenticate(context, store, token).await?;
+    let sending = submission.check().map_err(|refusal| ApiError::refused(refusal.code(), refusal.message()))?;
+    let nonce = Alphanumeric.sample_string(&mut rand::rng(), 22);
+    let targets = 1 + sending.uids.len() as u64 + sending.topics.len() as u64;
+
+    let (resolved, (draw, content)) = try_join(
+        resolve(context, store, &app, &sending),
+        try_join(async { store.ids.draw(targets, &*context.clock).await.map_err(ApiError::from) }, async {
+            store.objects.keep_body(&nonce, sending.content.clone()).await.map_err(ApiError::from)
+        }),
+    )
+    .await?;
+
+    let accepted_ms = context.clock.now();
+    let (direct, topics): (Vec<_>, Vec<_>) = (resolved.recipients(), resolved.topic_targets());
+    if direct.is_empty() && topics.is_empty() {
+        resolved.give_back(store).await;
+        return Ok(success(replies(draw.task, &resolved)));
+    }
+
+    let mut task = Task {
+        id: draw.task,
+        accepted_ms,
+        app_id: app.id,
+        app_name: app.name.clone(),
+        channel: ChannelKind::WechatTemplate,
+        account: app.account.clone(),
+        nonce: nonce.clone(),
+        content_type: sending.content_type,
+        content,
+        summary: summary(&sending, &app),
+        url: sending.url.clone(),
+        direct_count: u32::try_from(direct.len()).unwrap_or(u32::MAX),
+        direct: Stored::Inline(Vec::new()),
+        topics,
+    };
+    let pointers = async { store.tasks.point(&draw, task.expires()).await };
+    (task.direct, ()) = try_join(store.objects.keep_recipients(&nonce, direct), pointers).await?;
+
+    write(context, store, &task, &draw, &resolved).await?;
+    info!(app.id = %app.id, task.id = %task.id, targets, "message accepted");
+    context.metrics.count(Metric::Accepted, &[("family", "wxpusher")], 1, accepted_ms);
+    Ok(success(replies(draw.task, &resolved)))
+}
+
+async fn authenticate(context: &Context, store: &AcceptStore, token: Option<String>) -> Result<App, ApiError> {
+    let token = token.filter(|token| !token.trim().is_empty());
+    let token = token.ok_or_else(|| ApiError::refused("token_missing", "appToken不能为空"))?;
+    let app = store.senders.by_token(&Secret::new(token)).await?;
+    let app = app.ok_or_else(|| ApiError::refused("token_wrong", "appToken不正确"))?;
+    let most = app.calls_per_10s.unwrap_or(context.config.calls_per_10s);
+    match context.limiter.admit(app.id, most, context.clock.now()) {
+        Ok(()) => Ok(app),
+        Err(retry_after) => Err(ApiError::TooMany { retry_after }),
+    }
+}
+
+/// The caller's summary, or the beginning of the content, or (a picture only) the name of the app.
+fn summary(sending: &Sending, app: &App) -> String {
+    let given = sending.summary.clone();
+    let derived = || default_summary(&sending.content, sending.content_type);
+    Some(given.unwrap_or_else(derived)).filter(|text| !text.is_empty()).unwrap_or_else(|| app.name.clone())
+}
+
+/// Writes the task and sends its hint, side by side. Quotas of refused targets go back in the same breath.
+async fn write(
+    context: &Context,
+    store: &AcceptStore,
+    task: &Task,
+    draw: &Draw,
+    resolved: &Resolved,
+) -> Result<(), ApiError> {
+    let message = TaskMessage::TaskV1 { task: task.id, sent_ms: task.accepted_ms, redrive: false };
+    let (written, hinted, ()) =
+        futures::join!(store.tasks.create(task), store.hints.send(task.app_id, &message), resolved.give_back(store));
+    written?;
+    if let Err(error) = hinted {
+        // Tolerated: the sweep finds the task without it.
+        warn!(task.id = %task.id, cause = gateway::error::causes(&error), "hint lost; the sweep will find the task");
+        context.metrics.count(Metric::HintLost, &[], 1, context.clock.now());
+    }
+    // A request that took longer than the sweep waits (a laptop that slept) might have been swept past.
+    if context.clock.now().since(draw.leased_at) > limits::LEASE_LIFE + limits::LEASE_SETTLE / 2 {
+        store.due.add(task.id, context.clock.now()).await?;
+    }
+    Ok(())
+}
+
+/// What became of each target, in the order of the request.
+struct Resolved {
+    uids: Vec<(String, Result<Follower, String>)>,
+    topics: Vec<(i64, Result<TopicTarget, String>)>,
+    /// Counted against the quota of somebody who gets nothing.
+    unused: Vec<Uid>,
+    day: Day,
+}
+
+impl Resolved {
+    fn recipients(&self) -> Vec<Recipient> {
+        let followers = self.uids.iter().filter_map(|(_, found)| found.as_ref().ok());
+        let recipient = |(slot, follower): (usize, &Follower)| Recipient {
+            slot: slot as u64,
+            address: Address::Wechat(follower.openid.clone()),
+            quota_uid: None,
+        };
+        followers.enumerate().map(recipient).collect()
+    }
+
+    fn topic_targets(&self) -> Vec<TopicTarget> {
+        self.topics.iter().filter_map(|(_, found)| found.as_ref().ok().cloned()).collect()
+    }
+
+    async fn give_back(&self, store: &AcceptStore) {
+        let given = join_all(self.unused.iter().map(|uid| store.quotas.give_back(uid, self.day))).await;
+        for error in given.into_iter().filter_map(Result::err) {
+            // Tolerated: the user may receive one message less today.
+            warn!(cause = gateway::error::causes(&error), "quota could not be given back");
+        }
+    }
+}
+
+async fn resolve(context: &Context, store: &AcceptStore, app: &App, sending: &Sending) -> Result<Resolved, ApiError> {
+    let now = context.clock.now();
+    let well_formed: Vec<Uid> = sending.uids.iter().filter_map(|text| Uid::parse(text).ok()).collect();
+    let (people, topics) = try_join(
+        resolve_people(context, store, app, sending, &well_formed, now),
+        try_join_all(
+            sending.topics.iter().map(|&(number, topic)| resolve_topic(store, app, sending, number, topic, now)),
+        ),
+    )
+    .await?;
+    let (mut by_uid, unused) = people;
+    let uids = sending.uids.iter().map(|text| {
+        let found = Uid::parse(text).ok().and_then(|uid| by_uid.remove(&uid));
+        (text.clone(), found.unwrap_or_else(|| Err(TargetRefusal::Malformed.status())))
+    });
+    Ok(Resolved { uids: uids.collect(), topics, unused, day: now.beijing_day() })
+}
+
+type People = (HashMap<Uid, Result<Follower, String>>, Vec<Uid>);
+
+/// Looks up followers and counts their quotas side by side; whoever turns out to get nothing is given back.
+async fn resolve_people(
+    context: &Context,
+    store: &AcceptStore,
+    app: &App,
+    sending: &Sending,
+    uids: &[Uid],
+    now: Timestamp,
+) -> Result<People, ApiError> {
+    if uids.is_empty() {
+        return Ok((HashMap::new(), Vec::new()));
+    }
+    let (mut followers, taken) =
+        try_join(async { Ok(store.follows.of_app(app.id, uids).await?) }, take_quotas(context, store, uids, now))
+            .await?;
+    let missing: Vec<Uid> = uids.iter().filter(|uid| !followers.contains_key(uid)).cloned().collect();
+    let known = if missing.is_empty() { HashSet::new() } else { store.follows.known(&missing).await? };
+    let filter = sending.pay_filter.within(app.in_product);
+
+    let (mut people, mut unused) = (HashMap::with_capacity(uids.len()), Vec::new());
+    for (uid, taken) in uids.iter().zip(taken) {
+        let found = match followers.remove(uid) {
+            None if known.contains(uid) => Err(TargetRefusal::NotFollowing(uid)),
+            None => Err(TargetRefusal::UnknownUser(uid)),
+            Some(mut follower) => {
+                // The counter is exact for direct messages; the mark is for topics.
+                follower.over_quota_day = None;
+                match follower.eligible(filter, now) {
+                    Err(why) => Err(TargetRefusal::Ineligible(uid, why)),
+                    Ok(()) if taken == Taken::Refused => Err(TargetRefusal::Ineligible(uid, Ineligible::OverQuota)),
+                    Ok(()) => Ok(follower),
+                }
+            }
+        };
+        match (&found, taken) {
+            (Err(_), Taken::Counted | Taken::Last) => unused.push(uid.clone()),
+            (Ok(_), Taken::Last) => {
+                if let Err(error) = store.marker.mark(uid, Mark::OverQuota(now.beijing_day())).await {
+                    // Tolerated: topics may send them a few more today.
+                    warn!(cause = gateway::error::causes(&error), "a spent quota could not be marked");
+                }
+            }
+            (Ok(_), Taken::Counted) | (_, Taken::Refused) => {}
+        }
+        people.insert(uid.clone(), found.map_err(|refusal| refusal.status()));
+    }
+    Ok((people, unused))
+}
+
+/// How many counters of one call are written side by side.
+const QUOTA_CALLS: usize = 32;
+
+async fn take_quotas(
+    context: &Context,
+    store: &AcceptStore,
+    uids: &[Uid],
+    now: Timestamp,
+) -> Result<Vec<Taken>, ApiError> {
+    let (day, limit) = (now.beijing_day(), context.config.daily_limit);
+    let calls: Vec<_> = uids.iter().map(|uid| store.quotas.take(uid, day, limit)).collect();
+    Ok(stream::iter(calls).buffered(QUOTA_CALLS).try_collect().await?)
+}
+
+type TopicFound = (i64, Result<TopicTarget, String>);
+
+async fn resolve_topic(
+    store: &AcceptStore,
+    app: &App,
+    sending: &Sending,
+    number: i64,
+    topic: Option<TopicId>,
+    now: Timestamp,
+) -> Result<TopicFound, ApiError> {
+    let unknown = || (number, Err(TargetRefusal::UnknownTopic(number).status()));
+    let Some(topic_id) = topic else { return Ok(unknown()) };
+    let (topic, sequence) =
+        try_join(store.topics.get(app.id, topic_id), store.quotas.next_in_topic(app.id, topic_id, now.beijing_day()))
+            .await?;
+    let Some(Topic { shards, in_product, .. }) = topic else { return Ok(unknown()) };
+    let pay_filter = sending.pay_filter.within(in_product);
+    Ok((number, Ok(TopicTarget { topic_id, shards, sequence, pay_filter })))
+}
+
+/// The answer: ids for accepted targets, in the order in which [`Task::target`] counts them.
+fn replies(task: TaskId, resolved: &Resolved) -> Vec<TargetReply> {
+    let mut accepted = 0;
+    let mut reply = |uid: Option<&String>, topic_id: Option<i64>, refusal: Option<&String>| {
+        let message_id = refusal.is_none().then(|| {
+            accepted += 1;
+            task.message(accepted - 1).get()
+        });
+        TargetReply {
+            uid: uid.cloned(),
+            topic_id,
+            message_id,
+            message_content_id: message_id.map(|_| task.get()),
+            send_record_id: message_id,
+            code: if refusal.is_none() { OK } else { REFUSED },
+            status: refusal.cloned().unwrap_or_else(|| TARGET_ACCEPTED.to_owned()),
+        }
+    };
+    let mut replies: Vec<TargetReply> =
+        resolved.uids.iter().map(|(uid, found)| reply(Some(uid), None, found.as_ref().err())).collect();
+    replies.extend(resolved.topics.iter().map(|(number, found)| reply(None, Some(*number), found.as_ref().err())));
+    replies
+}

@@ -1,0 +1,101 @@
+//! The HTTP API: what API Gateway is in the cloud. It knows the route table and nothing else.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use functions::routes;
+use gateway::lambda::serve_http;
+use gateway::{Context, Function, Invocation, Kind, Method, Reply, Request};
+use http::StatusCode;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The largest request that an HTTP API passes on.
+const MOST_BYTES: usize = 10 * 1024 * 1024;
+/// How long an HTTP API waits for its function.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Finds the function of a request.
+pub struct Api {
+    context: Arc<Context>,
+    by_method: HashMap<&'static str, matchit::Router<Function>>,
+    default: Option<Function>,
+    requests: AtomicU64,
+}
+
+impl Api {
+    /// An API over every function of the route table.
+    pub fn new(context: Arc<Context>) -> Result<Self, matchit::InsertError> {
+        let mut by_method: HashMap<&'static str, matchit::Router<Function>> = HashMap::new();
+        let mut default = None;
+        for &function in routes::ALL {
+            let Kind::Http { routes, .. } = function.kind else { continue };
+            for route in routes {
+                if route.path == "$default" {
+                    default = Some(function);
+                } else {
+                    by_method.entry(route.method.as_str()).or_default().insert(route.path, function)?;
+                }
+            }
+        }
+        Ok(Self { context, by_method, default, requests: AtomicU64::new(0) })
+    }
+
+    /// The API as something to serve.
+    pub fn router(self) -> Router {
+        Router::new().fallback(answer).with_state(Arc::new(self))
+    }
+
+    /// The function for `method` and `path`, with what the path's names stand for.
+    fn find(&self, method: &str, path: &str) -> Option<(Function, HashMap<String, String>)> {
+        for method in [method, Method::Any.as_str()] {
+            if let Some(Ok(found)) = self.by_method.get(method).map(|router| router.at(path)) {
+                let decoded =
+                    |value: &str| percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+                let parameters = found.params.iter().map(|(name, value)| (name.to_owned(), decoded(value))).collect();
+                return Some((*found.value, parameters));
+            }
+        }
+        self.default.map(|function| (function, HashMap::new()))
+    }
+}
+
+async fn answer(State(api): State<Arc<Api>>, request: http::Request<Body>) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, MOST_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => return StatusCode::BAD_REQUEST.into_response(),
+    };
+    let path = parts.uri.path().to_owned();
+    let Some((function, path_parameters)) = api.find(parts.method.as_str(), &path) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let request = Request {
+        method: parts.method,
+        path,
+        path_parameters,
+        raw_query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body,
+    };
+    let number = api.requests.fetch_add(1, Ordering::Relaxed);
+    let invocation = Invocation { request_id: format!("local-{number}"), deadline: Instant::now() + TIMEOUT };
+    // In a task of its own, as in an instance of its own: a caller that hangs up does not stop a function half-way.
+    let served = tokio::spawn(serve_http(function, api.context.clone(), invocation, request));
+    match tokio::time::timeout(TIMEOUT, served).await {
+        Ok(Ok(reply)) => respond(reply),
+        Ok(Err(_)) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+fn respond(reply: Reply) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    response
+}

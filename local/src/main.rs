@@ -1,0 +1,170 @@
+//! `cargo run`: the whole product on one machine.
+
+use clap::{Parser, ValueEnum};
+use gateway::telemetry;
+use local::{Options, Seed, Stack, Upstream, seed};
+use rand::distr::{Alphanumeric, SampleString};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Tuisong on one machine: the API, the workers, the storage, and stand-ins for the vendors.
+#[derive(Debug, Parser)]
+#[command(name = "tuisong", version)]
+struct Arguments {
+    /// Address of the API.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Folder in which everything is kept across restarts.
+    #[arg(long, value_name = "DIR", default_value = ".tuisong", conflicts_with = "memory")]
+    data: PathBuf,
+    /// Keep nothing.
+    #[arg(long)]
+    memory: bool,
+    /// Which vendors are called: the stand-ins, or their own hosts.
+    #[arg(long, value_enum, default_value_t = UpstreamArgument::Sandbox)]
+    upstream: UpstreamArgument,
+    /// What stands in the tables at first.
+    #[arg(long, value_enum, default_value_t = SeedArgument::Demo)]
+    seed: SeedArgument,
+    /// Address of the stand-ins, their inbox page and their controls.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
+    sandbox_listen: SocketAddr,
+    /// Token of the administrator. Without it one is made at the first start and kept in the data folder.
+    #[arg(long, value_name = "T", env = "TUISONG_ADMIN_TOKEN", hide_env_values = true)]
+    admin_token: Option<String>,
+    /// What is logged, as JSON lines, into `log.jsonl` in the data folder (to standard error with --memory).
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum UpstreamArgument {
+    Sandbox,
+    Real,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SeedArgument {
+    Demo,
+    None,
+}
+
+impl Arguments {
+    fn options(&self) -> Options {
+        Options {
+            listen: self.listen,
+            sandbox_listen: self.sandbox_listen,
+            data: (!self.memory).then(|| self.data.clone()),
+            upstream: match self.upstream {
+                UpstreamArgument::Sandbox => Upstream::Sandbox,
+                UpstreamArgument::Real => Upstream::Real,
+            },
+            seed: match self.seed {
+                SeedArgument::Demo => Seed::Demo,
+                SeedArgument::None => Seed::None,
+            },
+            ..Options::default()
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_aside(&format!("tuisong: {}", gateway::error::causes(error.as_ref())));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    // Listening for Ctrl-C from the start: one that comes while starting stops us too.
+    let interrupted = interrupted()?;
+    let options = arguments.options();
+    start_log(arguments, options.data.as_deref())?;
+    let stack = Stack::start(options.clone()).await?;
+    let token = admin_token(arguments.admin_token.as_deref(), options.data.as_deref())?;
+    if let Some(made) = token {
+        say_aside(&format!("administrator's token: {made}"));
+    }
+    if options.upstream == Upstream::Sandbox {
+        say_aside(&format!("inbox of the stand-ins: {}/", stack.sandbox_url()));
+    }
+    if options.seed == Seed::Demo {
+        say(&curl(stack.url())?);
+    }
+    say(&format!("ready {}", stack.url()));
+    interrupted.await;
+    stack.stop().await;
+    Ok(())
+}
+
+/// A call that works when pasted.
+fn curl(url: &str) -> Result<String, store::StoreError> {
+    let (token, uid) = (seed::APP_TOKEN, seed::uid(1)?);
+    let body = format!(r#"{{"appToken":"{token}","content":"你好，推送","uids":["{uid}"]}}"#);
+    Ok(format!("curl {url}/api/send/message -H 'Content-Type: application/json' -d '{body}'"))
+}
+
+/// Logs into the data folder; to standard error when there is none.
+fn start_log(arguments: &Arguments, data: Option<&Path>) -> std::io::Result<()> {
+    match data {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)?;
+            let file = std::fs::File::options().create(true).append(true).open(folder.join("log.jsonl"))?;
+            telemetry::start_into(&arguments.log, telemetry::into_file(file));
+        }
+        None => telemetry::start_into(&arguments.log, telemetry::into_stderr()),
+    }
+    Ok(())
+}
+
+/// The administrator's token when it was made by us: to be shown. Kept so that the next start has the same.
+fn admin_token(given: Option<&str>, data: Option<&Path>) -> std::io::Result<Option<String>> {
+    if given.is_some() {
+        return Ok(None);
+    }
+    let make = || format!("AD_{}", Alphanumeric.sample_string(&mut rand::rng(), 32));
+    let Some(folder) = data else { return Ok(Some(make())) };
+    let path = folder.join("admin-token");
+    if let Ok(kept) = std::fs::read_to_string(&path) {
+        return Ok(Some(kept.trim().to_owned()));
+    }
+    let token = make();
+    std::fs::write(&path, &token)?;
+    Ok(Some(token))
+}
+
+/// Ends at Ctrl-C or when the system asks the process to stop.
+fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        drop(tokio::signal::ctrl_c().await);
+    })
+}
+
+/// A line on standard output: what a script may read.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // A reader that has gone away is no reason to stop.
+    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+}
+
+/// A line on standard error: for people.
+fn say_aside(line: &str) {
+    drop(writeln!(std::io::stderr(), "{line}"));
+}

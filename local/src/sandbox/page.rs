@@ -1,0 +1,50 @@
+//! `GET /`: the inbox as a phone would show it, live. Plain files, nothing from elsewhere.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::HeaderName;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use super::Sandbox;
+
+/// The page may load its own two files and read its own inbox, nothing else. Message text never becomes markup; this
+/// holds even if that were broken.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The page and its two files.
+pub(super) fn routes() -> Router<Arc<Sandbox>> {
+    Router::new().route("/", get(index)).route("/sandbox/inbox.css", get(style)).route("/sandbox/inbox.js", get(script))
+}
+
+/// `GET /`
+async fn index() -> impl IntoResponse {
+    file("text/html; charset=utf-8", include_str!("page/inbox.html"))
+}
+
+/// `GET /sandbox/inbox.css`
+async fn style() -> impl IntoResponse {
+    file("text/css; charset=utf-8", include_str!("page/inbox.css"))
+}
+
+/// `GET /sandbox/inbox.js`
+async fn script() -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", include_str!("page/inbox.js"))
+}
+
+/// A file with the headers that all of them have.
+fn file(content_type: &'static str, text: &'static str) -> ([(HeaderName, &'static str); 5], &'static str) {
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, text)
+}

@@ -1,0 +1,75 @@
+//! What tests do to a WeChat account.
+
+use super::Account;
+use crate::sandbox::Sandbox;
+
+/// How often tokens were handed out to one account, refused calls not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TokenFetches {
+    /// Calls of `stable_token`.
+    pub stable: u64,
+    /// How many of those replaced the token by force.
+    pub forced: u64,
+    /// Calls of `token`.
+    pub plain: u64,
+}
+
+/// The controls of one account; see [`Sandbox::wechat`].
+#[derive(Clone, Copy)]
+pub struct WechatControls<'a> {
+    sandbox: &'a Sandbox,
+    account: &'a Account,
+}
+
+impl Sandbox {
+    /// The controls of the account with this appid, if the world has it.
+    #[must_use]
+    pub fn wechat(&self, appid: &str) -> Option<WechatControls<'_>> {
+        self.wechat.account(appid).map(|account| WechatControls { sandbox: self, account })
+    }
+}
+
+impl WechatControls<'_> {
+    /// The account's tokens are past their life: sends with them are answered 42001, the next fetch gets a new one.
+    pub fn expire_tokens(&self) {
+        let now_ms = self.sandbox.clock.now_ms();
+        self.account.state().tokens.expire(now_ms);
+    }
+
+    /// The account's tokens are withdrawn: sends with them are answered 40001, the next fetch gets a new one.
+    pub fn revoke_tokens(&self) {
+        self.account.state().tokens.revoke();
+    }
+
+    /// Sends refuse the account's shared token with 40001, yet `stable_token` hands it out until a forced refresh.
+    pub fn spoil_token(&self) {
+        self.account.state().tokens.spoil();
+    }
+
+    /// How often the account's tokens were fetched.
+    #[must_use]
+    pub fn token_fetches(&self) -> TokenFetches {
+        self.account.state().tokens.fetches()
+    }
+
+    /// The openid follows the account from now on, also if nobody had it before.
+    pub fn follow(&self, openid: &str) {
+        self.move_to(openid, true);
+    }
+
+    /// The openid no longer follows the account: sends to it are answered 43004.
+    pub fn unfollow(&self, openid: &str) {
+        self.move_to(openid, false);
+    }
+
+    /// From now on this many template messages per Beijing day, those sent today included.
+    pub fn set_daily_quota(&self, messages: u64) {
+        self.account.state().quota.limit = messages;
+    }
+
+    /// Whether the openid follows.
+    fn move_to(&self, openid: &str, follows: bool) {
+        let moved = &mut self.account.state().moved;
+        moved.insert(Box::from(openid), follows);
+    }
+}

@@ -1,0 +1,102 @@
+//! WeChat's stand-in: access tokens and template messages, as strict as WeChat's pages say.
+//!
+//! Base URL `http://<sandbox>/wechat`, so `POST /wechat/cgi-bin/stable_token` and so on. Every outcome is HTTP 200
+//! with `{"errcode","errmsg"}`; token answers leave them out on success. Errors end in a `rid` as WeChat's do.
+//!
+//! | path | page |
+//! |---|---|
+//! | `POST /cgi-bin/stable_token`, `GET /cgi-bin/token` | [`token`] |
+//! | `POST /cgi-bin/message/template/send` | [`template`] |
+//!
+//! Not enforced: the caller's IP whitelist, and limits per minute. Order 40164 or 45011 as a fault instead.
+
+mod account;
+mod controls;
+mod refusal;
+mod repeats;
+mod template;
+mod token;
+mod typed;
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::any;
+use serde::Serialize;
+
+use self::account::Account;
+pub use self::controls::{TokenFetches, WechatControls};
+use self::refusal::Refusal;
+use super::Sandbox;
+use super::inbox::Inbox;
+use super::reply::Reply;
+use super::world::WechatAccount;
+
+/// The upstream's name.
+pub(super) const SERVICE: &str = "wechat";
+
+/// The channels this stand-in receives.
+pub(super) const CHANNELS: &[&str] = &[template::CHANNEL];
+
+/// `Content-Type` of WeChat's answers.
+const CONTENT_TYPE: &str = "application/json; encoding=utf-8";
+
+/// The paths below `/wechat`. Any method is routed: WeChat answers a wrong one with a code of its own.
+pub(super) fn routes() -> Router<Arc<Sandbox>> {
+    Router::new()
+        .route("/cgi-bin/stable_token", any(token::stable_token))
+        .route("/cgi-bin/token", any(token::plain_token))
+        .route("/cgi-bin/message/template/send", any(template::send))
+}
+
+/// The accounts and what happened to them.
+pub(super) struct Wechat {
+    accounts: Vec<Account>,
+}
+
+impl Wechat {
+    /// The accounts as they are at `now_ms`. Repeats of messages that `inbox` holds are recognised.
+    pub(super) fn new(accounts: Vec<WechatAccount>, inbox: &Inbox, now_ms: i64) -> io::Result<Self> {
+        let accounts: Vec<Account> = accounts.into_iter().map(Account::new).collect();
+        repeats::restore(&accounts, inbox, now_ms)?;
+        Ok(Self { accounts })
+    }
+
+    /// The account with this appid.
+    fn account(&self, appid: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.given.appid == appid)
+    }
+
+    /// The account that `access_token` was issued for.
+    fn authorised(&self, access_token: &str, now_ms: i64) -> Result<&Account, Refusal> {
+        if access_token.is_empty() {
+            return Err(Refusal::TokenMissing);
+        }
+        if !token::is_well_formed(access_token) {
+            return Err(Refusal::TokenIllegal);
+        }
+        for account in &self.accounts {
+            if let Some(standing) = account.state().tokens.standing(access_token, now_ms) {
+                return standing.map(|()| account);
+            }
+        }
+        Err(Refusal::TokenNotLatest)
+    }
+}
+
+/// The value of a query parameter; empty if it is not there.
+fn parameter(query: Option<&str>, name: &str) -> String {
+    url::form_urlencoded::parse(query.unwrap_or("").as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+/// HTTP 200 with this JSON, or with -1 if it cannot be written.
+fn json_reply(answer: &impl Serialize) -> Reply {
+    match serde_json::to_string(answer) {
+        Ok(body) => Reply { status: axum::http::StatusCode::OK, content_type: CONTENT_TYPE, retry_after: None, body },
+        Err(_) => Refusal::SystemError.reply(),
+    }
+}

@@ -1,0 +1,151 @@
+//! WeChat's error answers.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::StatusCode;
+
+use super::CONTENT_TYPE;
+use crate::sandbox::reply::Reply;
+
+/// Why a call is refused. Codes and texts are those of WeChat's page "global return codes".
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Refusal {
+    /// -1: ours, when the inbox cannot be written.
+    SystemError,
+    /// 40001 on a message call: replaced, revoked or never issued.
+    TokenNotLatest,
+    /// 40002
+    GrantType,
+    /// 40003: missing, or not an openid of this account.
+    Openid,
+    /// 40013: of the account, or of a mini program that is not bound to it.
+    Appid,
+    /// 40014: not what a token looks like.
+    TokenIllegal,
+    /// 40033: a `\uXXXX` escape in the body.
+    EscapedCharacters,
+    /// 40036: missing or empty.
+    TemplateIdSize,
+    /// 40037: not in the account's list.
+    TemplateId,
+    /// 40125: wrong secret.
+    Secret,
+    /// 40165: a page of a mini program that cannot be opened.
+    MiniProgramPage,
+    /// 41001
+    TokenMissing,
+    /// 41002
+    AppidMissing,
+    /// 41004
+    SecretMissing,
+    /// 42001
+    TokenExpired,
+    /// 43001
+    NeedsGet,
+    /// 43002
+    NeedsPost,
+    /// 43004: the recipient does not follow the account.
+    NotFollowing,
+    /// 44002
+    EmptyBody,
+    /// 45009: daily limit.
+    Quota,
+    /// 47001: not JSON, or a field of a wrong type.
+    Format,
+    /// 47003: a value that does not fit the type of its key.
+    Value {
+        /// The key.
+        key: String,
+        /// Whether the value is missing or blank.
+        blank: bool,
+    },
+    /// 48001: the account may not use this call.
+    Unauthorised,
+    /// A code that a fault ordered.
+    Ordered(i64),
+}
+
+impl Refusal {
+    /// `errcode`.
+    pub(super) const fn code(&self) -> i64 {
+        match self {
+            Self::SystemError => -1,
+            Self::TokenNotLatest => 40001,
+            Self::GrantType => 40002,
+            Self::Openid => 40003,
+            Self::Appid => 40013,
+            Self::TokenIllegal => 40014,
+            Self::EscapedCharacters => 40033,
+            Self::TemplateIdSize => 40036,
+            Self::TemplateId => 40037,
+            Self::Secret => 40125,
+            Self::MiniProgramPage => 40165,
+            Self::TokenMissing => 41001,
+            Self::AppidMissing => 41002,
+            Self::SecretMissing => 41004,
+            Self::TokenExpired => 42001,
+            Self::NeedsGet => 43001,
+            Self::NeedsPost => 43002,
+            Self::NotFollowing => 43004,
+            Self::EmptyBody => 44002,
+            Self::Quota => 45009,
+            Self::Format => 47001,
+            Self::Value { .. } => 47003,
+            Self::Unauthorised => 48001,
+            Self::Ordered(code) => *code,
+        }
+    }
+
+    /// `errmsg`, without the rid.
+    fn text(&self) -> String {
+        match self {
+            Self::SystemError => "system error".to_owned(),
+            Self::TokenNotLatest => "invalid credential, access_token is invalid or not latest".to_owned(),
+            Self::GrantType => "invalid grant_type".to_owned(),
+            Self::Openid => "invalid openid".to_owned(),
+            Self::Appid => "invalid appid".to_owned(),
+            Self::TokenIllegal => "invalid access_token".to_owned(),
+            Self::EscapedCharacters => {
+                r"invalid charset. please check your request, if include \uxxxx will create fail!".to_owned()
+            }
+            Self::TemplateIdSize => "invalid template_id size".to_owned(),
+            Self::TemplateId => "invalid template_id".to_owned(),
+            Self::Secret => "invalid appsecret".to_owned(),
+            Self::MiniProgramPage => "invalid weapp pagepath".to_owned(),
+            Self::TokenMissing => "access_token missing".to_owned(),
+            Self::AppidMissing => "appid missing".to_owned(),
+            Self::SecretMissing => "appsecret missing".to_owned(),
+            Self::TokenExpired => "access_token expired".to_owned(),
+            Self::NeedsGet => "require GET method".to_owned(),
+            Self::NeedsPost => "require POST method".to_owned(),
+            Self::NotFollowing => "require subscribe".to_owned(),
+            Self::EmptyBody => "empty post data".to_owned(),
+            Self::Quota => "reach max api daily quota limit".to_owned(),
+            Self::Format => "data format error".to_owned(),
+            Self::Value { key, blank: true } => {
+                format!("argument invalid! data.{key}.value is empty")
+            }
+            Self::Value { key, blank: false } => {
+                format!("argument invalid! data.{key}.value invalid")
+            }
+            Self::Unauthorised => "api unauthorized".to_owned(),
+            Self::Ordered(_) => "ordered by a sandbox fault".to_owned(),
+        }
+    }
+
+    /// The answer: HTTP 200, `{"errcode","errmsg"}`, the text ending in a fresh rid.
+    pub(super) fn reply(&self) -> Reply {
+        let answer = serde_json::json!({
+            "errcode": self.code(),
+            "errmsg": format!("{} rid: {}", self.text(), rid()),
+        });
+        Reply { status: StatusCode::OK, content_type: CONTENT_TYPE, retry_after: None, body: answer.to_string() }
+    }
+}
+
+/// A request id as WeChat writes them: the second in hexadecimal, then two random parts.
+fn rid() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (second, third): (u32, u32) = rand::random();
+    format!("{seconds:08x}-{second:08x}-{third:08x}")
+}

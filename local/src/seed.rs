@@ -1,0 +1,116 @@
+//! The demo seed: the same on every machine, so that documents and tests can quote it. Its keys are public.
+
+use model::account::{NoticeField, NoticePart, NoticeTemplate, WechatAccount};
+use model::app::{App, Topic};
+use model::audience::Follower;
+use model::clock::Timestamp;
+use model::ids::{AccountId, AppId, FollowId, OpenId, TopicId, Uid};
+use model::secret::Secret;
+use store::accounts::AccountWriter;
+use store::apps::{AppWriter, Senders};
+use store::follows::{FollowWriter, Person};
+use store::{Capability, Store, StoreError};
+
+/// Token of app 1.
+pub const APP_TOKEN: &str = "AT_demo0000000000000000000000000000";
+/// Token of app 2, which has topic 2 and no followers.
+pub const OTHER_TOKEN: &str = "AT_other000000000000000000000000000";
+/// The WeChat account.
+pub const ACCOUNT: &str = "wx00000000000000d1";
+/// Its secret.
+pub const SECRET: &str = "demo0000000000000000000000000000";
+/// How many people follow app 1 and topic 1.
+pub const FOLLOWERS: u64 = 3;
+
+/// UID of demo follower `n` (1, 2 or 3).
+pub fn uid(n: u64) -> Result<Uid, StoreError> {
+    numbered_uid("demo", n)
+}
+
+/// `UID_<name><number>`, padded with zeros to the length of a UID.
+pub fn numbered_uid(name: &str, n: u64) -> Result<Uid, StoreError> {
+    let digits = Uid::BODY_CHARS.saturating_sub(name.len());
+    Uid::parse(&format!("UID_{name}{n:0digits$}"))
+        .map_err(|error| StoreError::Corrupt { what: "seed", why: error.to_string() })
+}
+
+/// Openid of demo follower `n` (1, 2 or 3).
+pub fn openid(n: u64) -> OpenId {
+    OpenId::new(format!("odemo{n:023}"))
+}
+
+/// The demo apps. They may be called more often than an app is by default: people try things out in loops.
+pub fn apps() -> [(App, &'static str, Topic); 2] {
+    let app = |id, name: &str| App {
+        id: AppId::new(id),
+        name: name.to_owned(),
+        account: AccountId::new(ACCOUNT),
+        in_product: false,
+        calls_per_10s: Some(0),
+    };
+    let topic = |id, name: &str| Topic { id: TopicId::new(id), name: name.to_owned(), in_product: false, shards: 1 };
+    [(app(1, "演示应用"), APP_TOKEN, topic(1, "演示主题")), (app(2, "另一个应用"), OTHER_TOKEN, topic(2, "另一个主题"))]
+}
+
+/// The demo WeChat account.
+pub fn account() -> WechatAccount {
+    let field = |key: &str, shows| NoticeField { key: key.to_owned(), shows };
+    WechatAccount {
+        id: AccountId::new(ACCOUNT),
+        secret: Secret::new(SECRET.to_owned()),
+        notice_template: NoticeTemplate {
+            template_id: "demo-keyword".to_owned(),
+            fields: vec![
+                field("first", NoticePart::AppName),
+                field("keyword1", NoticePart::Summary),
+                field("keyword2", NoticePart::Reference),
+                field("keyword3", NoticePart::Time),
+                field("remark", NoticePart::Hint),
+            ],
+        },
+    }
+}
+
+/// A follower of app 1 or of a topic, new and without any peculiarity.
+pub fn follower(uid: Uid, openid: OpenId, follow_id: u64, now: Timestamp) -> Follower {
+    Follower {
+        follow_id: FollowId::new(follow_id),
+        uid,
+        openid,
+        created_ms: now,
+        rejected: false,
+        muted: false,
+        unreachable: false,
+        pay_end_ms: Timestamp::default(),
+        over_quota_day: None,
+    }
+}
+
+/// Writes the seed unless it is there already: a second start leaves what was changed since the first.
+pub async fn demo(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    let present = Senders::open(store).by_token(&Secret::new(APP_TOKEN.to_owned())).await?;
+    if present.is_some() {
+        return Ok(());
+    }
+    let [(first, first_token, first_topic), (second, second_token, second_topic)] = apps();
+    let mut people = Vec::new();
+    let (mut of_app, mut of_topic) = (Vec::new(), Vec::new());
+    for n in 1..=FOLLOWERS {
+        people.push(Person { account: AccountId::new(ACCOUNT), openid: openid(n), uid: uid(n)? });
+        of_app.push(follower(uid(n)?, openid(n), n, now));
+        of_topic.push(follower(uid(n)?, openid(n), FOLLOWERS + n, now));
+    }
+    let (account, second_token) = (account(), Secret::new(second_token.to_owned()));
+    let (apps, follows, accounts) = (AppWriter::open(store), FollowWriter::open(store), AccountWriter::open(store));
+    futures::try_join!(
+        accounts.put(&account),
+        follows.put_people(&people),
+        follows.put_app_follows(first.id, &of_app),
+        follows.put_topic_follows(first.id, first_topic.id, 0, &of_topic),
+        apps.put_topic(first.id, &first_topic),
+        apps.put_topic(second.id, &second_topic),
+        apps.put(&second, &second_token),
+    )?;
+    // Last: its presence says that the seed is whole.
+    apps.put(&first, &Secret::new(first_token.to_owned())).await
+}

@@ -1,0 +1,205 @@
+//! Configuration: typed, read once at cold start, and a missing or wrong value names itself.
+//!
+//! Every value is an environment variable that `template.yaml` sets; the local runner sets the same ones. A function
+//! that does not use a table or queue is not given its name, so those may be empty.
+
+use model::channel::ChannelKind;
+use model::secret::Secret;
+use std::path::PathBuf;
+use store::{AwsSettings, Names, SealSettings};
+
+/// All settings of a function.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `AWS_REGION`, credentials (`AWS_ACCESS_KEY_ID`, …, set by Lambda) and endpoint overrides
+    /// (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`, `_SQS`, `_S3`, `_KMS`).
+    pub aws: AwsSettings,
+    /// `TUISONG_APPS_TABLE`, `TUISONG_TOKENS_TABLE`, `TUISONG_USERS_TABLE`, `TUISONG_TASKS_TABLE`, `TUISONG_BUCKET`,
+    /// `TUISONG_TASKS_QUEUE_URL`, and `TUISONG_DELIVER_<CHANNEL>_QUEUE_URL` per channel.
+    pub names: Names,
+    /// `TUISONG_KMS_KEY` (id or ARN), or `TUISONG_KEY_FILE` (32 bytes, one machine only).
+    pub seal: SealSettings,
+    /// `TUISONG_PUBLIC_URL`: where people reach this deployment, without a trailing slash. Pages link to it.
+    pub public_url: String,
+    /// `TUISONG_WECHAT_URL`: base URL of WeChat's API, default `https://api.weixin.qq.com`.
+    pub wechat_url: String,
+    /// `TUISONG_DAILY_LIMIT`: messages per UID and day, default 500.
+    pub daily_limit: u32,
+    /// `TUISONG_CALLS_PER_10S`: calls per app in ten seconds and function instance, default 20; 0 means no limit.
+    pub calls_per_10s: u32,
+    /// `TUISONG_UPSTREAM_TIMEOUT_MS`: how long a call to a vendor may take, default 8000.
+    pub upstream_timeout_ms: u64,
+    /// `TUISONG_LOG`: level filter, default `info`.
+    pub log: String,
+}
+
+/// A setting that is missing or wrong. The text names the variable and shows a value that would do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable that must be there is not.
+    #[error("environment variable `{name}` is missing; set it, for example to `{example}`")]
+    Missing {
+        /// Its name.
+        name: String,
+        /// A value that would do.
+        example: &'static str,
+    },
+    /// A variable has a value that cannot be used.
+    #[error("environment variable `{name}` {why}; set it, for example, to `{example}`")]
+    Wrong {
+        /// Its name.
+        name: String,
+        /// What is wrong with its value. Never the value itself, which might be a secret.
+        why: String,
+        /// A value that would do.
+        example: &'static str,
+    },
+}
+
+/// Where settings come from: the environment in Lambda, a map in the local runner.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Config {
+    /// Reads the settings of this process.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(&|name| std::env::var(name).ok())
+    }
+
+    /// Reads settings through `lookup`. An empty value counts as none.
+    pub fn read(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
+        let source = Source(lookup);
+        let everywhere = source.optional("AWS_ENDPOINT_URL");
+        let endpoint = |service: &str| source.optional(&format!("AWS_ENDPOINT_URL_{service}")).or(everywhere.clone());
+        let aws = AwsSettings {
+            region: source.required("AWS_REGION", "us-east-1")?,
+            access_key_id: source.required("AWS_ACCESS_KEY_ID", "AKIA…")?,
+            secret_access_key: Secret::new(source.required("AWS_SECRET_ACCESS_KEY", "the secret access key")?),
+            session_token: source.optional("AWS_SESSION_TOKEN").map(Secret::new),
+            dynamodb_url: endpoint("DYNAMODB"),
+            sqs_url: endpoint("SQS"),
+            s3_url: endpoint("S3"),
+            kms_url: endpoint("KMS"),
+        };
+        let name = |name: &str| source.optional(name).unwrap_or_default();
+        let names = Names {
+            apps: name("TUISONG_APPS_TABLE"),
+            tokens: name("TUISONG_TOKENS_TABLE"),
+            users: name("TUISONG_USERS_TABLE"),
+            tasks: name("TUISONG_TASKS_TABLE"),
+            bucket: name("TUISONG_BUCKET"),
+            tasks_queue: name("TUISONG_TASKS_QUEUE_URL"),
+            channel_queues: ChannelKind::ALL
+                .iter()
+                .map(|&channel| (channel, name(&channel_queue_variable(channel))))
+                .collect(),
+        };
+        Ok(Self {
+            aws,
+            names,
+            seal: source.seal()?,
+            public_url: source.optional("TUISONG_PUBLIC_URL").unwrap_or_default().trim_end_matches('/').to_owned(),
+            wechat_url: source
+                .optional("TUISONG_WECHAT_URL")
+                .unwrap_or_else(|| "https://api.weixin.qq.com".to_owned())
+                .trim_end_matches('/')
+                .to_owned(),
+            daily_limit: source.number("TUISONG_DAILY_LIMIT", model::quota::DEFAULT_DAILY_LIMIT, "500")?,
+            calls_per_10s: source.number("TUISONG_CALLS_PER_10S", 20, "20")?,
+            upstream_timeout_ms: source.number("TUISONG_UPSTREAM_TIMEOUT_MS", 8_000, "8000")?,
+            log: source.optional("TUISONG_LOG").unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+/// The variable that holds the URL of a channel's queue, for example `TUISONG_DELIVER_WECHAT_TEMPLATE_QUEUE_URL`.
+pub fn channel_queue_variable(channel: ChannelKind) -> String {
+    format!("TUISONG_DELIVER_{}_QUEUE_URL", channel.as_str().replace('-', "_").to_ascii_uppercase())
+}
+
+struct Source<'a>(Lookup<'a>);
+
+impl Source<'_> {
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.0)(name).filter(|value| !value.is_empty())
+    }
+
+    fn required(&self, name: &str, example: &'static str) -> Result<String, ConfigError> {
+        self.optional(name).ok_or_else(|| ConfigError::Missing { name: name.to_owned(), example })
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str, default: T, example: &'static str) -> Result<T, ConfigError> {
+        let Some(text) = self.optional(name) else { return Ok(default) };
+        let wrong =
+            || ConfigError::Wrong { name: name.to_owned(), why: "is not a number in range".to_owned(), example };
+        text.parse().map_err(|_| wrong())
+    }
+
+    fn seal(&self) -> Result<SealSettings, ConfigError> {
+        let name = "TUISONG_KEY_FILE";
+        if let Some(path) = self.optional(name) {
+            let wrong = |why: String| ConfigError::Wrong { name: name.to_owned(), why, example: "seal.key" };
+            let bytes =
+                std::fs::read(PathBuf::from(path)).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+            let key = <[u8; 32]>::try_from(bytes).map_err(|_| wrong("does not hold exactly 32 bytes".to_owned()))?;
+            return Ok(SealSettings::Key(Secret::new(key)));
+        }
+        // A function that seals nothing is given no key; one that needs it fails at the call with KMS's own words.
+        Ok(SealSettings::Kms(self.optional("TUISONG_KMS_KEY").unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn environment() -> HashMap<&'static str, &'static str> {
+        HashMap::from([
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+            ("TUISONG_TASKS_TABLE", "tasks"),
+            ("TUISONG_PUBLIC_URL", "https://push.example.com/"),
+            ("TUISONG_DELIVER_WECHAT_TEMPLATE_QUEUE_URL", "https://sqs/deliver"),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
+            ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9324"),
+        ])
+    }
+
+    fn read(environment: &HashMap<&str, &str>) -> Result<Config, ConfigError> {
+        Config::read(&|name| environment.get(name).map(ToString::to_string))
+    }
+
+    #[test]
+    fn defaults_and_overrides() {
+        let config = read(&environment()).unwrap();
+        assert_eq!(config.public_url, "https://push.example.com");
+        assert_eq!(config.wechat_url, "https://api.weixin.qq.com");
+        assert_eq!(config.daily_limit, 500);
+        assert_eq!(config.names.channel_queue(ChannelKind::WechatTemplate), "https://sqs/deliver");
+        assert_eq!(config.aws.dynamodb_url.as_deref(), Some("http://127.0.0.1:4566"));
+        assert_eq!(config.aws.sqs_url.as_deref(), Some("http://127.0.0.1:9324"));
+    }
+
+    #[test]
+    fn a_missing_value_names_itself() {
+        let mut environment = environment();
+        environment.remove("AWS_REGION");
+        let error = read(&environment).unwrap_err().to_string();
+        assert_eq!(error, "environment variable `AWS_REGION` is missing; set it, for example to `us-east-1`");
+    }
+
+    #[test]
+    fn a_wrong_value_names_itself_but_is_not_shown() {
+        let mut environment = environment();
+        environment.insert("TUISONG_DAILY_LIMIT", "many");
+        let error = read(&environment).unwrap_err().to_string();
+        assert!(error.contains("TUISONG_DAILY_LIMIT") && error.contains("500") && !error.contains("many"), "{error}");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let text = format!("{:?}", read(&environment()).unwrap());
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

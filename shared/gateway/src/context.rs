@@ -1,0 +1,102 @@
+//! What a function is handed at its edge, built once per instance.
+
+use crate::config::Config;
+use crate::limiter::Limiter;
+use crate::metrics::Metrics;
+use crate::remembered::Remembered;
+use crate::vault::StoredTokens;
+use model::account::WechatAccount;
+use model::channel::ChannelKind;
+use model::clock::{Clock, Timestamp};
+use model::ids::AccountId;
+use provider::channel::{Registry, Settings};
+use provider::http::{HttpClient, HttpSettings};
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use store::Store;
+use tokio::sync::Semaphore;
+
+/// How long an account is believed unchanged: a new secret is used a minute later.
+const ACCOUNT_LIFE: Duration = Duration::from_secs(60);
+/// How long a closed breaker is believed closed: a dead account is hammered this long at most by each instance.
+const BREAKER_LIFE: Duration = Duration::from_secs(5);
+
+/// Everything a handler may use. Nothing connects before it is used.
+pub struct Context {
+    /// The settings.
+    pub config: Config,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// From which a function takes its capabilities.
+    pub store: Store,
+    /// Where metrics go.
+    pub metrics: Metrics,
+    /// Calls per app in this instance.
+    pub limiter: Limiter,
+    /// WeChat accounts read a moment ago.
+    pub accounts: Remembered<AccountId, WechatAccount>,
+    /// Breakers found closed a moment ago.
+    pub closed_breakers: Remembered<(AccountId, ChannelKind), ()>,
+    channels: OnceLock<Registry>,
+    in_flight: OnceLock<HashMap<ChannelKind, Arc<Semaphore>>>,
+}
+
+/// The clock of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+impl Context {
+    /// A context on this machine's clock, with metrics on standard output.
+    pub fn new(config: Config) -> Self {
+        Self::with(config, Arc::new(SystemClock), Metrics::default())
+    }
+
+    /// A context with a clock and a place for metrics of the caller's.
+    pub fn with(config: Config, clock: Arc<dyn Clock>, metrics: Metrics) -> Self {
+        let store = Store::new(config.aws.clone(), config.names.clone(), config.seal.clone());
+        Self {
+            config,
+            clock,
+            store,
+            metrics,
+            limiter: Limiter::default(),
+            accounts: Remembered::for_at_most(ACCOUNT_LIFE),
+            closed_breakers: Remembered::for_at_most(BREAKER_LIFE),
+            channels: OnceLock::new(),
+            in_flight: OnceLock::new(),
+        }
+    }
+
+    /// The calls that this instance may have in flight on `channel`, over all the batches it works on.
+    pub fn in_flight(&self, channel: ChannelKind) -> Arc<Semaphore> {
+        let all = self.in_flight.get_or_init(|| {
+            let permits = |&kind: &ChannelKind| {
+                let calls = self.channels().channel(kind).limits().calls_in_flight.get();
+                (kind, Arc::new(Semaphore::new(calls)))
+            };
+            ChannelKind::ALL.iter().map(permits).collect()
+        });
+        // Every kind has its entry; one call at a time is the safe answer to a bug.
+        all.get(&channel).cloned().unwrap_or_else(|| Arc::new(Semaphore::new(1)))
+    }
+
+    /// The channels. Built when first asked for: endpoints never do.
+    pub fn channels(&self) -> &Registry {
+        self.channels.get_or_init(|| {
+            let settings = Settings { wechat_base_url: self.config.wechat_url.clone() };
+            let http = HttpClient::new(HttpSettings {
+                total_timeout: Duration::from_millis(self.config.upstream_timeout_ms),
+                ..HttpSettings::default()
+            });
+            Registry::new(&settings, http, Arc::new(StoredTokens::open(&self.store)), self.clock.clone())
+        })
+    }
+}

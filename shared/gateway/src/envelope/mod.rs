@@ -1,0 +1,33 @@
+//! How each family tells its callers what happened. Errors become HTTP here and nowhere else.
+
+pub mod wxpusher;
+
+use crate::error::ApiError;
+use crate::function::Family;
+use crate::request::Reply;
+use http::{StatusCode, header};
+
+/// The reply to a request of `family` at `path` that ended in `error`.
+pub fn error_reply(family: Family, path: &str, error: &ApiError) -> Reply {
+    match family {
+        Family::Wxpusher => wxpusher::error(path, error),
+        Family::Page => page_error(error),
+    }
+}
+
+fn page_error(error: &ApiError) -> Reply {
+    let (status, text) = match error {
+        ApiError::NoSuchPath => (StatusCode::NOT_FOUND, "没有这个页面 / no such page"),
+        ApiError::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "不支持的请求方法 / method not allowed"),
+        ApiError::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "请求太频繁 / too many requests"),
+        ApiError::Refused { .. } | ApiError::Unreadable { .. } | ApiError::ContentType { .. } => {
+            (StatusCode::BAD_REQUEST, "无法处理的请求 / bad request")
+        }
+        ApiError::Internal { .. } => (StatusCode::SERVICE_UNAVAILABLE, "服务暂时不可用 / temporarily unavailable"),
+    };
+    let mut reply = Reply::new(status)
+        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+        .header(header::CACHE_CONTROL, "no-store");
+    reply.body = text.into();
+    reply
+}

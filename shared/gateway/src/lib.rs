@@ -1,0 +1,25 @@
+//! What every function is handed at its edge: configuration, context, requests, replies, errors, telemetry, and the
+//! loop that serves Lambda.
+//!
+//! A function is a [`Function`]: a name, a trigger, a handler and the grants it needs. The same value is served by
+//! [`lambda::run`] in the cloud and by the local runner, so no handler knows where it runs.
+
+pub mod config;
+pub mod context;
+pub mod envelope;
+pub mod error;
+pub mod event;
+pub mod function;
+pub mod lambda;
+pub mod limiter;
+pub mod metrics;
+pub mod remembered;
+pub mod request;
+pub mod telemetry;
+mod vault;
+
+pub use config::{Config, ConfigError};
+pub use context::Context;
+pub use error::ApiError;
+pub use function::{Function, Invocation, Kind, Method, Route, WorkerError};
+pub use request::{Fields, Query, Reply, Request};

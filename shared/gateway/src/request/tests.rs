@@ -1,0 +1,87 @@
+use super::*;
+
+fn fields(json: &str) -> Fields {
+    let request = Request { body: Bytes::from(json.to_owned()), ..Request::default() };
+    request.json_object().unwrap()
+}
+
+fn message(error: ApiError) -> String {
+    match error {
+        ApiError::Unreadable { message } => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn null_missing_and_blank_are_the_same() {
+    let fields = fields(r#"{"a":null,"b":"","c":[],"d":[null,""," "]}"#);
+    assert_eq!(fields.integer("a").unwrap(), None);
+    assert_eq!(fields.integer("b").unwrap(), None);
+    assert_eq!(fields.boolean("b").unwrap(), None);
+    assert_eq!(fields.text("a").unwrap(), None);
+    assert_eq!(fields.text("missing").unwrap(), None);
+    assert!(fields.texts("c").unwrap().is_empty() && fields.texts("d").unwrap().is_empty());
+    assert!(fields.integers("d").unwrap().is_empty() && fields.integers("a").unwrap().is_empty());
+}
+
+#[test]
+fn numbers_and_text_change_into_each_other() {
+    let fields = fields(r#"{"n":"10","f":2.0,"t":42,"ids":["10",11,"012"],"flags":"true","one":1,"uids":["a",5]}"#);
+    assert_eq!(fields.integer("n").unwrap(), Some(10));
+    assert_eq!(fields.integer("f").unwrap(), Some(2));
+    assert_eq!(fields.text("t").unwrap().as_deref(), Some("42"));
+    assert_eq!(fields.integers("ids").unwrap(), [10, 11, 12]);
+    assert_eq!(fields.boolean("flags").unwrap(), Some(true));
+    assert_eq!(fields.boolean("one").unwrap(), Some(true));
+    assert_eq!(fields.texts("uids").unwrap(), ["a", "5"]);
+}
+
+#[test]
+fn what_means_nothing_names_its_field() {
+    let fields = fields(r#"{"ids":["test"],"uids":"UID_x","content":{},"n":"x","b":"yes","big":1e300}"#);
+    assert!(message(fields.integers("ids").unwrap_err()).contains("ids"));
+    assert!(message(fields.texts("uids").unwrap_err()).contains("uids"), "a scalar is not wrapped");
+    assert!(message(fields.text("content").unwrap_err()).contains("content"));
+    assert!(message(fields.integer("n").unwrap_err()).contains('n'));
+    assert!(message(fields.boolean("b").unwrap_err()).contains('b'));
+    assert!(message(fields.integer("big").unwrap_err()).contains("big"));
+}
+
+#[test]
+fn the_last_of_two_equal_keys_wins() {
+    assert_eq!(fields(r#"{"a":1,"a":2}"#).integer("a").unwrap(), Some(2));
+}
+
+#[test]
+fn only_an_object_is_read() {
+    for body in ["", "  \n", "[]", "3", "{\"a\":", "null", "\u{feff}{}"] {
+        let request = Request { body: Bytes::from(body.to_owned()), ..Request::default() };
+        assert!(matches!(request.json_object(), Err(ApiError::Unreadable { .. })), "{body:?}");
+    }
+}
+
+#[test]
+fn json_is_recognised_with_any_charset_and_nothing_else_is() {
+    let typed = |content_type: &str| {
+        let mut request = Request { body: Bytes::from_static(b"{}"), ..Request::default() };
+        request.headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+        request.json_object()
+    };
+    assert!(typed("application/json").is_ok());
+    assert!(typed("Application/JSON; charset=GBK").is_ok());
+    assert!(matches!(typed("text/plain"), Err(ApiError::ContentType { .. })));
+    assert!(matches!(typed("application/x-www-form-urlencoded"), Err(ApiError::ContentType { .. })));
+}
+
+#[test]
+fn a_query_is_decoded_once_and_repeats_are_joined() {
+    let request = Request {
+        raw_query: "uid=a&uid=b&content=%E4%BD%A0+x&topicId=&url=http%253A%252F%252Fx".to_owned(),
+        ..Request::default()
+    };
+    let query = request.query();
+    assert_eq!(query.get("uid"), Some("a,b"));
+    assert_eq!(query.get("content"), Some("你 x"));
+    assert_eq!(query.get("topicId"), None);
+    assert_eq!(query.get("url"), Some("http%3A%2F%2Fx"));
+}

@@ -1,0 +1,68 @@
+//! WeChat accounts: whose name a template message carries, and how a notice fills the account's template.
+
+use crate::ids::AccountId;
+use crate::message::Notice;
+use crate::secret::Secret;
+use serde::{Deserialize, Serialize};
+
+/// What the WeChat channels need to act for an account.
+#[derive(Debug, Clone)]
+pub struct WechatAccount {
+    /// The appid.
+    pub id: AccountId,
+    /// The appsecret, opened from its seal.
+    pub secret: Secret<String>,
+    /// The template that carries notices.
+    pub notice_template: NoticeTemplate,
+}
+
+/// A template of the account and what each of its keys shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeTemplate {
+    /// Template id as the account's template list shows it.
+    pub template_id: String,
+    /// Keys of the template and what fills them. Every key of the template must be here: WeChat refuses a message
+    /// with a missing or blank key (47003).
+    pub fields: Vec<NoticeField>,
+}
+
+/// One key of a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeField {
+    /// The key, for example `keyword1` or `thing1`. A typed prefix (`thing`, `time`, …) brings WeChat's limits.
+    pub key: String,
+    /// What it shows.
+    pub shows: NoticePart,
+}
+
+/// A part of a notice that a template key can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticePart {
+    /// The summary.
+    Summary,
+    /// The name of the app.
+    AppName,
+    /// `RID` and the message id.
+    Reference,
+    /// When it was sent, Beijing time.
+    Time,
+    /// A fixed line that tells how to read on.
+    Hint,
+    /// A fixed line that tells how to switch messages off.
+    MuteHint,
+}
+
+impl NoticePart {
+    /// The text that this part of `notice` shows to the recipient at `slot`.
+    pub fn text(self, notice: &Notice, slot: u64) -> String {
+        match self {
+            Self::Summary => notice.summary.clone(),
+            Self::AppName => notice.app_name.clone(),
+            Self::Reference => notice.reference(slot),
+            Self::Time => notice.sent_ms.beijing_text(),
+            Self::Hint => "点击查看详情".to_owned(),
+            Self::MuteHint => "不想再收到？我的-消息开关".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Batches: recipients of one task on one channel, one queue message.
+
+use crate::audience::Recipient;
+use crate::channel::ChannelKind;
+use crate::clock::Timestamp;
+use crate::ids::{AccountId, AppId, TaskId, TopicId};
+use crate::message::Message;
+use serde::{Deserialize, Serialize};
+
+/// A part of a task's audience that is read and batched on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The recipients named in the call.
+    #[serde(rename = "d")]
+    Direct,
+    /// One shard of one topic's followers.
+    #[serde(rename = "t")]
+    Topic {
+        /// Position of the topic among the task's topics.
+        #[serde(rename = "i")]
+        index: u8,
+        /// Shard of the topic's audience.
+        #[serde(rename = "n")]
+        shard: u16,
+    },
+}
+
+/// Names a batch. The same recipients get the same name however often the batch is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BatchId {
+    /// The task.
+    pub task: TaskId,
+    /// The part of its audience.
+    pub part: Part,
+    /// The batch within the part, counted from 0.
+    pub number: u32,
+}
+
+impl std::fmt::Display for BatchId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.part {
+            Part::Direct => write!(f, "{}.d.{}", self.task, self.number),
+            Part::Topic { index, shard } => write!(f, "{}.t{index}.{shard}.{}", self.task, self.number),
+        }
+    }
+}
+
+/// Everything `deliver` needs: it reads nothing of the task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Its name.
+    pub id: BatchId,
+    /// Who sends.
+    pub app_id: AppId,
+    /// Through which channel.
+    pub channel: ChannelKind,
+    /// In whose name.
+    pub account: AccountId,
+    /// When the task was accepted: the message's life counts from here.
+    pub accepted_ms: Timestamp,
+    /// What is sent.
+    pub message: Message,
+    /// To whom. At first all recipients of the batch, later only those still to be served.
+    pub recipients: Vec<Recipient>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The topic's message whose daily quota the recipients marked with
+    /// [`Recipient::quota_uid`](crate::audience::Recipient::quota_uid) are due for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<TopicMessage>,
+    /// The batch was built again because its task had not moved, so the record may hold more than this copy knows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redriven: bool,
+}
+
+/// A message of a topic, as the daily quota counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicMessage {
+    /// The topic.
+    pub topic_id: TopicId,
+    /// Its number among the topic's messages of the day.
+    pub sequence: u32,
+}

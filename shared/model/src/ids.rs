@@ -1,0 +1,244 @@
+//! Typed ids. Two ids of different kinds cannot be mixed up, and the block arithmetic lives in one place.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// Wraps the number.
+            pub const fn new(number: u64) -> Self {
+                Self(number)
+            }
+
+            /// The number, as callers see it. Always below 2^53.
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number_id! {
+    /// An application: who sends. Positive.
+    AppId
+}
+number_id! {
+    /// A topic of an application. Positive, unique over all applications.
+    TopicId
+}
+number_id! {
+    /// One accepted API call. The first number of the run of ids that the call drew; WxPusher calls it
+    /// `messageContentId`.
+    TaskId
+}
+number_id! {
+    /// One target (a UID or a topic) of an accepted call: WxPusher's `messageId` and `sendRecordId`.
+    ///
+    /// The targets of task `t` are `t+1, t+2, …` in the order of the request, so an id says where it belongs.
+    MessageId
+}
+number_id! {
+    /// One follow: a user following an app or a topic. Unique, never used again, and the order in which a
+    /// topic's audience is read.
+    FollowId
+}
+
+/// How many consecutive message ids share a partition of the Tasks table.
+///
+/// Ids are leased by the block, and a block is used by one instance at a time. So the block is at once the partition
+/// (no two busy instances write the same one), the unit of recovery (a sweep walks the blocks, see
+/// `docs/architecture.md`) and the way from a message id to its task. 32 ids are 16 direct messages: about 16 KB, one
+/// Query of two read units.
+pub const BLOCK_IDS: u64 = 32;
+
+number_id! {
+    /// [`BLOCK_IDS`] consecutive message ids.
+    BlockId
+}
+
+impl BlockId {
+    /// The block that `id` lies in.
+    pub const fn of(id: u64) -> Self {
+        Self(id / BLOCK_IDS)
+    }
+
+    /// The first id of the block.
+    pub const fn first_id(self) -> u64 {
+        self.0 * BLOCK_IDS
+    }
+
+    /// The block after this one.
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl TaskId {
+    /// The partition that holds this task.
+    pub const fn block(self) -> BlockId {
+        BlockId::of(self.0)
+    }
+
+    /// The id of the target at `index` (0-based, in the order of the request).
+    pub const fn message(self, index: u64) -> MessageId {
+        MessageId(self.0 + 1 + index)
+    }
+}
+
+impl MessageId {
+    /// Which target of `task` this is (0-based); `None` when it lies before the task's first target.
+    pub const fn index_in(self, task: TaskId) -> Option<u64> {
+        self.0.checked_sub(task.0 + 1)
+    }
+}
+
+/// A WxPusher user id: `UID_` and 28 letters or digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Uid(String);
+
+/// A UID that has not the form `UID_` + 28 letters or digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a UID is `UID_` followed by 28 letters or digits")]
+pub struct MalformedUid;
+
+impl Uid {
+    /// Letters and digits after the prefix.
+    pub const BODY_CHARS: usize = 28;
+    const PREFIX: &'static str = "UID_";
+
+    /// Parses the form of the contract; ids without the prefix belong to an API generation that is gone.
+    pub fn parse(text: &str) -> Result<Self, MalformedUid> {
+        match text.strip_prefix(Self::PREFIX) {
+            Some(body) if body.len() == Self::BODY_CHARS && body.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(MalformedUid),
+        }
+    }
+
+    /// The whole id with its prefix.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Uid {
+    type Error = MalformedUid;
+
+    fn try_from(text: String) -> Result<Self, MalformedUid> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Uid> for String {
+    fn from(uid: Uid) -> Self {
+        uid.0
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A WeChat user as seen by one account: only meaningful together with its [`AccountId`].
+///
+/// It is personal data: `Debug` shows the last four characters only.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpenId(String);
+
+impl OpenId {
+    /// Wraps the openid as WeChat gave it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The openid in full, for the call to WeChat.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OpenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tail = self.0.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+        write!(f, "…{}", &self.0[tail..])
+    }
+}
+
+/// A WeChat account (official account or mini program), named by its appid, for example `wx00000000000000d1`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// Wraps the appid.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The appid.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uid_is_a_prefix_and_28_letters_or_digits() {
+        assert!(Uid::parse("UID_demo000000000000000000000001").is_ok());
+        for bad in [
+            "",
+            "UID_",
+            "demo000000000000000000000001",
+            "UID_demo00000000000000000000000",
+            "UID_demo0000000000000000000000011",
+            "uid_demo000000000000000000000001",
+            "UID_demo00000000000000000000000,",
+            "UID_demo000000000000000000000001,UID_demo000000000000000000000002",
+            "UID_demo0000000000000000000000 1",
+            "UID_演示0000000000000000000000",
+        ] {
+            assert_eq!(Uid::parse(bad), Err(MalformedUid), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_says_where_it_belongs() {
+        let task = TaskId::new(7000);
+        assert_eq!(task.message(0), MessageId::new(7001));
+        assert_eq!(MessageId::new(7003).index_in(task), Some(2));
+        assert_eq!(MessageId::new(7000).index_in(task), None, "the content id is no target");
+        assert_eq!(BlockId::of(31).next().first_id(), 32);
+    }
+
+    #[test]
+    fn an_openid_is_not_printed_in_full() {
+        assert_eq!(format!("{:?}", OpenId::new("odemo00000000000000000000001")), "…0001");
+        assert_eq!(format!("{:?}", OpenId::new("abc")), "…abc");
+    }
+}

@@ -1,0 +1,78 @@
+use super::*;
+use rand::{Rng, SeedableRng};
+
+fn sent(id: u64) -> Entry {
+    Entry { state: State::Sent, vendor_code: None, vendor_id: Some(id) }
+}
+
+#[test]
+fn what_was_written_is_read() {
+    let mut random = rand::rngs::StdRng::seed_from_u64(7);
+    for _ in 0..500 {
+        let entries: BTreeMap<u64, Entry> = (0..random.random_range(0..40))
+            .map(|_| {
+                let entry = Entry {
+                    state: State::ALL[random.random_range(0..State::ALL.len())],
+                    vendor_code: random.random_bool(0.3).then(|| random.random()),
+                    vendor_id: random.random_bool(0.7).then(|| random.random()),
+                };
+                (random.random::<u64>() >> random.random_range(0..64), entry)
+            })
+            .collect();
+        assert_eq!(decode(&encode(&entries)).unwrap(), entries);
+    }
+}
+
+#[test]
+fn a_full_segment_fits_one_write_unit() {
+    // Ids as WeChat gives them: 19 digits, growing with time; slots as far apart as follows of a busy deployment.
+    let entries: BTreeMap<u64, Entry> = (0..SEGMENT_ENTRIES as u64)
+        .map(|n| (1_500_000_000 + n * 700, sent(3_717_005_636_572_528_642 + n * n * 70_000_000)))
+        .collect();
+    let bytes = encode(&entries).len();
+    assert!(bytes <= 960, "{bytes} bytes; keys and attribute names take about 60 more");
+}
+
+#[test]
+fn nonsense_is_refused_not_guessed() {
+    let whole = encode(&BTreeMap::from([(5, sent(900)), (9, Entry::new(State::Retrying))]));
+    assert_eq!(decode(&[]), Err(UnreadableRecord("it is empty")));
+    assert_eq!(decode(&[9]), Err(UnreadableRecord("its version is unknown")));
+    assert_eq!(decode(&whole[..whole.len() - 1]), Err(UnreadableRecord("it is cut short")));
+    assert_eq!(decode(&[1, 0, 0x0f]), Err(UnreadableRecord("it holds an unknown state")));
+    assert_eq!(decode(&[&[1][..], &[0xff; 11]].concat()), Err(UnreadableRecord("a number is too long")));
+}
+
+#[test]
+fn a_recipient_counts_once_however_often_it_is_recorded() {
+    let mut record = BatchRecord::default();
+    record.merge(BTreeMap::from([(1, sent(10)), (2, Entry::new(State::Retrying))]), false);
+    record.merge(BTreeMap::from([(1, Entry::new(State::Invalid)), (2, sent(11))]), false);
+    record.merge(BTreeMap::from([(1, sent(12)), (2, sent(13))]), true);
+    assert!(record.is_closed());
+    assert_eq!(record.entry(1), Some(sent(10)), "the first final state stands");
+    assert_eq!(record.entry(2), Some(sent(11)), "a retry gives way to what came of it");
+    assert_eq!(record.tally().sent(), 2);
+    assert_eq!(record.tally().total(), 2);
+}
+
+#[test]
+fn a_late_retry_does_not_reopen_a_recipient() {
+    let mut record = BatchRecord::default();
+    record.merge(BTreeMap::from([(1, sent(10))]), false);
+    record.merge(BTreeMap::from([(1, Entry::new(State::Retrying))]), false);
+    assert!(record.is_final(1));
+}
+
+#[test]
+fn tallies_add_up_and_survive_storage() {
+    let mut tally = Tally::default();
+    for state in [State::Sent, State::Sent, State::Invalid, State::Content, State::Content] {
+        tally.add(state);
+    }
+    let mut sum = Tally::from_counts(&tally.counts());
+    sum.add_all(&tally);
+    assert_eq!(sum.sent(), 4);
+    assert_eq!(sum.total(), 10);
+    assert_eq!(sum.worst_failure(), Some(State::Content));
+}

@@ -1,0 +1,131 @@
+//! The trait of a channel, what it is called with, and the registry of all channels.
+
+use crate::http::HttpClient;
+use crate::token::{Refresh, TokenError, TokenHolder, TokenVault};
+use crate::wechat::{StableToken, WechatClient, token_key};
+use crate::wechat_template::{self, WechatTemplate};
+use async_trait::async_trait;
+use model::account::WechatAccount;
+use model::audience::Recipient;
+use model::channel::ChannelKind;
+use model::clock::Clock;
+use model::message::Message;
+use model::outcome::Attempt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+/// A way to reach a person.
+///
+/// It returns facts and acts on none of them: it deletes no address, opens no breaker and waits for no retry.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// Which channel this is.
+    fn kind(&self) -> ChannelKind;
+
+    /// How the worker has to cut and pace its calls.
+    fn limits(&self) -> ChannelLimits;
+
+    /// Sends `call.message` to every one of `call.recipients`.
+    ///
+    /// Answers one attempt per recipient, in the same order. It takes any number of recipients, and reaches its best
+    /// speed with calls of at most [`ChannelLimits::recipients_per_call`]. Dropping the future leaves the outcome of the
+    /// recipients under way unknown.
+    async fn send(&self, call: Call<'_>) -> Vec<Attempt>;
+}
+
+/// How a channel wants to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelLimits {
+    /// Most recipients of one call to the vendor.
+    pub recipients_per_call: NonZeroUsize,
+    /// Calls that one worker keeps in flight at a time.
+    pub calls_in_flight: NonZeroUsize,
+}
+
+/// What a channel is asked to do.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// What is sent.
+    pub message: &'a Message,
+    /// To whom.
+    pub recipients: &'a [Recipient],
+    /// In whose name.
+    pub credentials: &'a Credentials,
+}
+
+/// In whose name a channel acts. One variant per kind of account, not per channel.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// A WeChat official account.
+    Wechat(WechatAccount),
+}
+
+/// Where the upstreams are. Read once at start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Base URL of WeChat's API, with or without a slash at its end. Default `https://api.weixin.qq.com`.
+    pub wechat_base_url: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { wechat_base_url: wechat_template::settings::BASE_URL.to_owned() }
+    }
+}
+
+/// All channels of this process, and the token holder that they share.
+pub struct Registry {
+    tokens: Arc<TokenHolder>,
+    wechat: WechatClient,
+    wechat_template: WechatTemplate,
+}
+
+impl Registry {
+    /// Wires every channel. It opens no connection and reads no token.
+    pub fn new(settings: &Settings, http: HttpClient, vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>) -> Self {
+        let tokens = Arc::new(TokenHolder::new(vault, Arc::clone(&clock)));
+        let wechat = WechatClient::new(&settings.wechat_base_url, http, Arc::clone(&tokens), clock);
+        Self { wechat_template: WechatTemplate::new(wechat.clone()), tokens, wechat }
+    }
+
+    /// The channel of this kind.
+    pub fn channel(&self, kind: ChannelKind) -> &dyn Channel {
+        match kind {
+            ChannelKind::WechatTemplate => &self.wechat_template,
+        }
+    }
+
+    /// Renews the upstream token of an account when its end is near: what the schedule calls for each account.
+    pub async fn refresh_token(&self, credentials: &Credentials) -> Result<Refresh, TokenError> {
+        match credentials {
+            Credentials::Wechat(account) => {
+                let fetch = StableToken::new(self.wechat.clone(), account);
+                self.tokens.refresh_due(&token_key(&account.id), &fetch).await
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::HttpSettings;
+    use crate::testing::{ManualClock, MemoryVault};
+    use model::clock::Timestamp;
+
+    #[test]
+    fn every_kind_has_its_channel_and_costs_nothing_to_build() {
+        let clock = Arc::new(ManualClock::new(Timestamp::default()));
+        let http = HttpClient::new(HttpSettings::default());
+        let registry = Registry::new(&Settings::default(), http, Arc::<MemoryVault>::default(), clock);
+        for kind in ChannelKind::ALL {
+            assert_eq!(registry.channel(*kind).kind(), *kind);
+        }
+    }
+
+    #[test]
+    fn upstreams_are_called_over_tls_unless_a_setting_says_otherwise() {
+        let Settings { wechat_base_url } = Settings::default();
+        assert!(wechat_base_url.starts_with("https://"));
+    }
+}

@@ -1,0 +1,231 @@
+//! The client itself.
+
+use super::connect::{Connector, Guard};
+use super::error::{HttpError, Refusal};
+use super::guard::{self, Forbidden};
+use super::request::{HttpRequest, HttpResponse};
+use super::retry_after;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Uri, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::collections::HashSet;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+use time::OffsetDateTime;
+use url::Url;
+
+/// Limits of a client. The defaults are for calls to upstreams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Longest time for name, TCP and TLS together. Default 2 s.
+    pub connect_timeout: Duration,
+    /// Longest time from the call to the last byte of the answer. Default 8 s.
+    pub total_timeout: Duration,
+    /// Largest answer that is read. Default 1 MiB; upstreams answer with well under 10 KB.
+    pub max_response_bytes: usize,
+    /// A connection that has been idle for longer is not used again. Default 30 s: below the idle limits of the
+    /// servers and NAT gateways in between (60 s and more).
+    pub idle_timeout: Duration,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(2),
+            total_timeout: Duration::from_secs(8),
+            max_response_bytes: 1 << 20,
+            idle_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+type Pool = Client<Connector, Full<Bytes>>;
+
+/// A pooling HTTP/1.1 and HTTP/2 client. Cheap to clone; clones share the pool. See the [module](super).
+#[derive(Clone)]
+pub struct HttpClient(Arc<Inner>);
+
+struct Inner {
+    settings: HttpSettings,
+    guard: Option<Guard>,
+    connector: Connector,
+    pool: Mutex<Dated>,
+}
+
+/// A pool and when it was last used, by the wall clock.
+struct Dated {
+    pool: Pool,
+    used: SystemTime,
+}
+
+impl std::fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpClient")
+            .field("settings", &self.0.settings)
+            .field("guarded", &self.0.guard.is_some())
+            .finish()
+    }
+}
+
+impl HttpClient {
+    /// A client for URLs that come from our own settings: it goes wherever they say.
+    pub fn new(settings: HttpSettings) -> Self {
+        Self::build(settings, None)
+    }
+
+    /// A client for URLs that strangers gave: it reaches the public internet only (see [`guard`]).
+    pub fn guarded(settings: HttpSettings) -> Self {
+        Self::guarded_except(settings, [])
+    }
+
+    /// As [`HttpClient::guarded`], but `exceptions` may be called although they are not public: what a developer's
+    /// machine and the tests need. Nothing in the cloud passes any.
+    pub fn guarded_except(settings: HttpSettings, exceptions: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Self::build(settings, Some(Arc::new(HashSet::from_iter(exceptions))))
+    }
+
+    fn build(settings: HttpSettings, guard: Option<Guard>) -> Self {
+        let connector = Connector::new(settings.connect_timeout, guard.clone());
+        let pool = Mutex::new(Dated { pool: pool(&settings, &connector), used: SystemTime::now() });
+        Self(Arc::new(Inner { settings, guard, connector, pool }))
+    }
+
+    /// Sends `request` and reads the whole answer. Any status is an answer; a redirect is not followed.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let name = request.redacted();
+        let mut prepared = match self.prepare(request) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Err(HttpError::BadUrl { request: name, refusal }),
+        };
+        let captured = capture_connection(&mut prepared);
+        let exchange = self.exchange(prepared);
+        match tokio::time::timeout(self.0.settings.total_timeout, exchange).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(failure)) => Err(self.explain(name, failure)),
+            // A request is given to a connection before its first byte is written: without one, nothing went out.
+            Err(_) if captured.connection_metadata().is_none() => {
+                Err(HttpError::Unsent { request: name, cause: "connecting took too long".into() })
+            }
+            Err(_) => Err(HttpError::Unknown { request: name, cause: "the answer took too long".into() }),
+        }
+    }
+
+    fn prepare(&self, request: HttpRequest) -> Result<Request<Full<Bytes>>, Refusal> {
+        let url = Url::parse(&request.url).map_err(|_| Refusal::Malformed)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(Refusal::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Refusal::Credentials);
+        }
+        // Exceptions are addresses, so with any of them the connector decides, which knows the port.
+        if self.0.guard.as_ref().is_some_and(|exceptions| exceptions.is_empty()) && guard::is_forbidden_host(&url) {
+            return Err(Refusal::Address);
+        }
+        let uri: Uri = url[..url::Position::AfterQuery].parse().map_err(|_| Refusal::Malformed)?;
+        let mut prepared = Request::new(Full::new(request.body));
+        *prepared.method_mut() = request.method;
+        *prepared.uri_mut() = uri;
+        *prepared.headers_mut() = request.headers;
+        prepared.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
+        Ok(prepared)
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<HttpResponse, Failure> {
+        let limit = self.0.settings.max_response_bytes;
+        // After a thaw the ends of connections are known to the operating system, not yet to the pool. A yield lets the
+        // runtime look, and the second one lets what it found be acted upon before a connection is picked.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        let (head, body) = self.pool().request(request).await.map_err(Failure::Request)?.into_parts();
+        let body = Limited::new(body, limit).collect().await.map_err(Failure::Body)?.to_bytes();
+        self.touch();
+        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+        Ok(HttpResponse {
+            status: head.status,
+            content_type: text(header::CONTENT_TYPE).unwrap_or_default().to_owned(),
+            retry_after: text(header::RETRY_AFTER)
+                .and_then(|value| retry_after::parse(value, OffsetDateTime::now_utc())),
+            headers: head.headers,
+            body,
+        })
+    }
+
+    /// The pool, or a new one when this one has slept for too long.
+    fn pool(&self) -> Pool {
+        let mut dated = self.0.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = SystemTime::now();
+        // A clock that was set back tells nothing about how long the pool slept, so it counts as too long.
+        if now.duration_since(dated.used).map_or(true, |idle| idle > self.0.settings.idle_timeout) {
+            dated.pool = pool(&self.0.settings, &self.0.connector);
+        }
+        dated.used = now;
+        dated.pool.clone()
+    }
+
+    fn touch(&self) {
+        self.0.pool.lock().unwrap_or_else(PoisonError::into_inner).used = SystemTime::now();
+    }
+
+    fn explain(&self, request: String, failure: Failure) -> HttpError {
+        match failure {
+            Failure::Body(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+                HttpError::TooLarge { request, limit: self.0.settings.max_response_bytes }
+            }
+            Failure::Body(error) => HttpError::Unknown { request, cause: root_cause(&*error) },
+            Failure::Request(error) if chain(&error).any(|cause| cause.is::<Forbidden>()) => {
+                HttpError::BadUrl { request, refusal: Refusal::Address }
+            }
+            Failure::Request(error) if error.is_connect() || was_handed_back(&error) => {
+                HttpError::Unsent { request, cause: root_cause(&error) }
+            }
+            Failure::Request(error) => HttpError::Unknown { request, cause: root_cause(&error) },
+        }
+    }
+}
+
+enum Failure {
+    Request(ClientError),
+    Body(Box<dyn Error + Send + Sync>),
+}
+
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tuisong/", env!("CARGO_PKG_VERSION")));
+
+/// How often an HTTP/2 connection with requests under way is pinged, and how long the answer may take.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
+
+fn pool(settings: &HttpSettings, connector: &Connector) -> Pool {
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(settings.idle_timeout)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
+        .retry_canceled_requests(true)
+        .build(connector.clone())
+}
+
+fn chain<'a>(error: &'a ClientError) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let outermost: &'a (dyn Error + 'static) = error;
+    std::iter::successors(Some(outermost), |&error| error.source())
+}
+
+/// Whether the connection gave the request back unwritten: hyper calls exactly that "canceled".
+fn was_handed_back(error: &ClientError) -> bool {
+    chain(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
+}
+
+/// The innermost cause. It is the operating system's, rustls's or hyper's text, none of which quotes a URL.
+fn root_cause(error: &(dyn Error + 'static)) -> Arc<str> {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string().into()
+}

@@ -1,0 +1,71 @@
+//! How a request fails.
+
+use std::sync::Arc;
+
+/// Why no response came back.
+///
+/// The text names the request without its query string, so it can be logged.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HttpError {
+    /// The request was not written: name not resolved, connection or handshake failed or took too long. A repeat
+    /// cannot double anything.
+    #[error("no connection for {request}: {cause}")]
+    Unsent {
+        /// Method and URL without query.
+        request: String,
+        /// What went wrong, without addresses of ours.
+        cause: Arc<str>,
+    },
+    /// The request was written, at least in part, and what became of it is unknown: the answer took too long or the
+    /// connection was lost.
+    #[error("no answer to {request}: {cause}")]
+    Unknown {
+        /// Method and URL without query.
+        request: String,
+        /// What went wrong.
+        cause: Arc<str>,
+    },
+    /// The answer is larger than this client reads. The request itself was received.
+    #[error("the answer to {request} is larger than {limit} bytes")]
+    TooLarge {
+        /// Method and URL without query.
+        request: String,
+        /// The limit, bytes.
+        limit: usize,
+    },
+    /// The URL cannot or must not be called. Nothing was sent.
+    #[error("{request} is not called: {refusal}")]
+    BadUrl {
+        /// Method and URL without query.
+        request: String,
+        /// What is wrong with it.
+        refusal: Refusal,
+    },
+}
+
+impl HttpError {
+    /// Whether it is certain that the other side has not seen the request.
+    pub const fn is_unsent(&self) -> bool {
+        match self {
+            Self::Unsent { .. } | Self::BadUrl { .. } => true,
+            Self::Unknown { .. } | Self::TooLarge { .. } => false,
+        }
+    }
+}
+
+/// What is wrong with a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It cannot be read as an absolute URL with a host, or a header of the request is malformed.
+    #[error("it is not an absolute URL with a host")]
+    Malformed,
+    /// Its scheme is neither `http` nor `https`.
+    #[error("its scheme is neither `http` nor `https`")]
+    Scheme,
+    /// It carries a user name or password, which would end up in logs and error texts.
+    #[error("it carries a user name or password; use a header or a path with a secret instead")]
+    Credentials,
+    /// Its host is, or resolves to, an address that is not on the public internet (guarded clients only).
+    #[error("its host is not a public internet address")]
+    Address,
+}

@@ -1,0 +1,24 @@
+//! How to reach a person: the [`channel::Channel`] trait, the registry of channels, and one folder per channel.
+//!
+//! A channel gets a message, its recipients and its credentials, and answers with one outcome per recipient. It knows
+//! nothing of our storage, our queues or our HTTP API; what to do about an outcome is decided in `model`.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`channel`] | the trait, the call, the registry and its settings |
+//! | [`http`] | the one HTTP client, and its guarded form for URLs that strangers gave |
+//! | [`token`] | the one holder of an upstream's access token |
+//! | [`wechat`] | what every WeChat channel shares: error table, token call, client |
+//! | [`wechat_template`] | the channel `wechat-template` |
+//!
+//! A new channel is one folder with the files `mod`, `client`, `wire`, `settings` and `error`, one
+//! [`model::channel::ChannelKind`] variant and one arm in [`channel::Registry::channel`].
+
+pub mod channel;
+pub mod http;
+pub mod token;
+pub mod wechat;
+pub mod wechat_template;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -1,0 +1,147 @@
+//! WeChat on loopback: hands out tokens, and answers sends as the test says.
+
+use super::server::{Reply, Seen, Server};
+use super::{ManualClock, MemoryVault};
+use crate::channel::{Call, Channel, Credentials, Registry, Settings};
+use crate::http::{HttpClient, HttpSettings};
+use model::account::{NoticeField, NoticePart, NoticeTemplate, WechatAccount};
+use model::audience::Recipient;
+use model::channel::{Address, ChannelKind};
+use model::clock::Timestamp;
+use model::ids::{AccountId, MessageId, OpenId};
+use model::message::{Message, Notice};
+use model::outcome::Attempt;
+use model::secret::Secret;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub(crate) const SEND: &str = "/cgi-bin/message/template/send";
+pub(crate) const TOKEN: &str = "/cgi-bin/stable_token";
+pub(crate) const MSGID: u64 = 3_717_005_636_572_528_642;
+/// 20 s into a minute, before midnight in Beijing.
+pub(crate) const NOW: Timestamp = Timestamp::from_seconds(1_795_449_560);
+
+pub(crate) struct FakeWechat {
+    pub(crate) server: Server,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) registry: Registry,
+    script: Arc<Script>,
+}
+
+#[derive(Default)]
+struct Script {
+    /// Counts up with every forced token.
+    token: AtomicU64,
+    /// Answers to the next sends; when there is none, all is well.
+    sends: Mutex<VecDeque<Reply>>,
+    /// Answers to the next token calls; when there is none, a token.
+    tokens: Mutex<VecDeque<Reply>>,
+}
+
+impl Script {
+    fn reply(&self, seen: &Seen) -> Reply {
+        let (queue, otherwise) = match seen.path() {
+            TOKEN => {
+                let force = seen.json()["force_refresh"] == true;
+                let number = self.token.fetch_add(u64::from(force), Ordering::SeqCst) + u64::from(force);
+                (&self.tokens, Reply::json(format!(r#"{{"access_token":"t/{number}+","expires_in":7200}}"#)))
+            }
+            SEND => (&self.sends, Reply::json(format!(r#"{{"errcode":0,"errmsg":"ok","msgid":{MSGID}}}"#))),
+            _ => return Reply::status(404),
+        };
+        queue.lock().unwrap().pop_front().unwrap_or(otherwise)
+    }
+}
+
+impl FakeWechat {
+    pub(crate) async fn start() -> Self {
+        let script = Arc::<Script>::default();
+        let server = Server::start({
+            let script = Arc::clone(&script);
+            move |seen| script.reply(seen)
+        })
+        .await;
+        let http = HttpClient::new(HttpSettings {
+            connect_timeout: Duration::from_millis(200),
+            total_timeout: Duration::from_millis(200),
+            ..HttpSettings::default()
+        });
+        let clock = Arc::new(ManualClock::new(NOW));
+        // The slash at the end is a common way to write a base URL.
+        let settings = Settings { wechat_base_url: server.url("/") };
+        let registry = Registry::new(&settings, http, Arc::<MemoryVault>::default(), clock.clone());
+        Self { server, clock, registry, script }
+    }
+
+    pub(crate) fn next_sends(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.script.sends.lock().unwrap().extend(replies);
+    }
+
+    pub(crate) fn next_tokens(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.script.tokens.lock().unwrap().extend(replies);
+    }
+
+    pub(crate) fn channel(&self) -> &dyn Channel {
+        self.registry.channel(ChannelKind::WechatTemplate)
+    }
+
+    /// Sends the notice to one recipient.
+    pub(crate) async fn send(&self) -> Attempt {
+        let mut attempts = self.send_to(&[recipient(0)], &keyword_account()).await;
+        assert_eq!(attempts.len(), 1);
+        attempts.remove(0)
+    }
+
+    pub(crate) async fn send_to(&self, recipients: &[Recipient], account: &WechatAccount) -> Vec<Attempt> {
+        let (message, credentials) = (Message::Notice(notice()), Credentials::Wechat(account.clone()));
+        self.channel().send(Call { message: &message, recipients, credentials: &credentials }).await
+    }
+
+    pub(crate) fn sends(&self) -> Vec<Seen> {
+        self.server.seen().into_iter().filter(|seen| seen.path() == SEND).collect()
+    }
+
+    pub(crate) fn token_calls(&self) -> usize {
+        self.server.count(TOKEN)
+    }
+}
+
+pub(crate) fn recipient(slot: u64) -> Recipient {
+    let openid = OpenId::new(format!("odemo{slot:023}"));
+    Recipient { slot, address: Address::Wechat(openid), quota_uid: None }
+}
+
+pub(crate) fn notice() -> Notice {
+    Notice {
+        app_name: "监控".to_owned(),
+        summary: "磁盘 \"/\" 快满了".to_owned(),
+        message_id: MessageId::new(1001),
+        id_per_slot: true,
+        nonce: "0123456789abcdefABCDEF".to_owned(),
+        sent_ms: Timestamp::from_millis(1_795_449_599_999),
+        url: "https://example.com/m/k?a=1".to_owned(),
+    }
+}
+
+pub(crate) fn account(fields: &[(&str, NoticePart)]) -> WechatAccount {
+    WechatAccount {
+        id: AccountId::new("wx00000000000000d1"),
+        secret: Secret::new("demo0000000000000000000000000000".to_owned()),
+        notice_template: NoticeTemplate {
+            template_id: "demo-keyword".to_owned(),
+            fields: fields.iter().map(|(key, shows)| NoticeField { key: (*key).to_owned(), shows: *shows }).collect(),
+        },
+    }
+}
+
+pub(crate) fn keyword_account() -> WechatAccount {
+    account(&[
+        ("first", NoticePart::Summary),
+        ("keyword1", NoticePart::AppName),
+        ("keyword2", NoticePart::Reference),
+        ("keyword3", NoticePart::Time),
+        ("remark", NoticePart::Hint),
+    ])
+}

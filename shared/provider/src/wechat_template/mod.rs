@@ -1,0 +1,58 @@
+//! `wechat-template`: a notice as a template message of a WeChat official account.
+//!
+//! One call per recipient, `POST /cgi-bin/message/template/send`. Every attempt of a delivery carries the same
+//! `client_msg_id`, so an attempt whose outcome was unknown can be repeated within ten minutes without being shown
+//! twice. An accepted message is not a delivered one: WeChat reports the end of it later (`TEMPLATESENDJOBFINISH`).
+
+mod client;
+pub mod error;
+mod render;
+pub mod settings;
+mod typed;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use crate::channel::{Call, Channel, ChannelLimits, Credentials};
+use crate::wechat::WechatClient;
+use async_trait::async_trait;
+use futures::StreamExt;
+use model::channel::{Address, ChannelKind};
+use model::message::Message;
+use model::outcome::Attempt;
+
+/// The channel.
+#[derive(Debug)]
+pub struct WechatTemplate {
+    client: WechatClient,
+}
+
+impl WechatTemplate {
+    /// The channel over a client of WeChat's API.
+    pub const fn new(client: WechatClient) -> Self {
+        Self { client }
+    }
+}
+
+#[async_trait]
+impl Channel for WechatTemplate {
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::WechatTemplate
+    }
+
+    fn limits(&self) -> ChannelLimits {
+        ChannelLimits { recipients_per_call: settings::RECIPIENTS_PER_CALL, calls_in_flight: settings::CALLS_IN_FLIGHT }
+    }
+
+    async fn send(&self, call: Call<'_>) -> Vec<Attempt> {
+        let Credentials::Wechat(account) = call.credentials;
+        let Message::Notice(notice) = call.message;
+        let mut deliveries = Vec::with_capacity(call.recipients.len());
+        for recipient in call.recipients {
+            let Address::Wechat(openid) = &recipient.address;
+            deliveries.push(client::deliver(&self.client, account, notice, recipient.slot, openid));
+        }
+        futures::stream::iter(deliveries).buffered(settings::CALLS_IN_FLIGHT.get()).collect().await
+    }
+}

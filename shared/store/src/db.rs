@@ -1,0 +1,264 @@
+//! The few DynamoDB calls that every entity uses, and the batch calls that honour what is reported per entry.
+
+use crate::error::failed;
+use crate::item::{Attributes, s};
+use crate::keys::Key;
+use crate::{Store, StoreError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, PutRequest, ReturnValuesOnConditionCheckFailure, WriteRequest,
+};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Keys of one BatchGetItem (DynamoDB quota).
+const GET_ENTRIES: usize = 100;
+/// Items of one BatchWriteItem (DynamoDB quota).
+const WRITE_ENTRIES: usize = 25;
+/// Batch calls of one request that run side by side.
+const BATCH_CALLS: usize = 8;
+/// How often what a batch call left undone is tried again.
+const BATCH_ATTEMPTS: u32 = 6;
+
+/// What became of a conditional put.
+#[derive(Debug)]
+pub(crate) enum Put {
+    /// It was written.
+    Written,
+    /// The condition did not hold; this is the item that stands there.
+    Refused(Option<Attributes>),
+}
+
+/// One page of a Query.
+pub(crate) struct Page {
+    pub(crate) items: Vec<Attributes>,
+    pub(crate) more: Option<Attributes>,
+}
+
+/// What a Query asks for.
+#[derive(Clone)]
+pub(crate) struct Ask<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) pk: String,
+    pub(crate) range: Range,
+    pub(crate) consistent: bool,
+    pub(crate) descending: bool,
+    pub(crate) limit: Option<i32>,
+}
+
+/// Which sort keys.
+#[derive(Clone)]
+pub(crate) enum Range {
+    All,
+    Prefix(String),
+    Between(String, String),
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn new(table: &'a str, pk: String, range: Range) -> Self {
+        Self { table, pk, range, consistent: true, descending: false, limit: None }
+    }
+}
+
+impl Store {
+    pub(crate) async fn get(&self, table: &str, key: Key, consistent: bool) -> Result<Option<Attributes>, StoreError> {
+        self.dynamodb()
+            .get_item()
+            .table_name(table)
+            .key("pk", s(key.pk))
+            .key("sk", s(key.sk))
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map(|answer| answer.item)
+            .map_err(failed("GetItem"))
+    }
+
+    pub(crate) async fn put(&self, table: &str, item: Attributes) -> Result<(), StoreError> {
+        self.dynamodb()
+            .put_item()
+            .table_name(table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(failed("PutItem"))
+    }
+
+    /// Writes `item` unless its key is taken.
+    pub(crate) async fn put_new(&self, table: &str, item: Attributes) -> Result<Put, StoreError> {
+        let answer = self
+            .dynamodb()
+            .put_item()
+            .table_name(table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Put::Written),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refused)) => Ok(Put::Refused(refused.item.clone())),
+                _ => Err(failed("PutItem")(error)),
+            },
+        }
+    }
+
+    pub(crate) async fn delete(&self, table: &str, key: Key) -> Result<(), StoreError> {
+        self.dynamodb()
+            .delete_item()
+            .table_name(table)
+            .key("pk", s(key.pk))
+            .key("sk", s(key.sk))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(failed("DeleteItem"))
+    }
+
+    /// One page of a Query.
+    pub(crate) async fn query_page(&self, ask: &Ask<'_>, start: Option<Attributes>) -> Result<Page, StoreError> {
+        let mut call = self
+            .dynamodb()
+            .query()
+            .table_name(ask.table)
+            .expression_attribute_values(":pk", s(&ask.pk))
+            .consistent_read(ask.consistent)
+            .scan_index_forward(!ask.descending)
+            .set_limit(ask.limit)
+            .set_exclusive_start_key(start);
+        call = match &ask.range {
+            Range::All => call.key_condition_expression("pk = :pk"),
+            Range::Prefix(prefix) => call
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", s(prefix)),
+            Range::Between(from, to) => call
+                .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
+                .expression_attribute_values(":from", s(from))
+                .expression_attribute_values(":to", s(to)),
+        };
+        let answer = call.send().await.map_err(failed("Query"))?;
+        Ok(Page { items: answer.items.unwrap_or_default(), more: answer.last_evaluated_key })
+    }
+
+    /// All pages of a Query. For partitions whose size has a bound.
+    pub(crate) async fn query_all(&self, ask: &Ask<'_>) -> Result<Vec<Attributes>, StoreError> {
+        let mut items = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self.query_page(ask, start).await?;
+            items.extend(page.items);
+            match page.more {
+                Some(more) => start = Some(more),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    /// Strongly consistent reads of any number of keys; keys without an item are left out.
+    pub(crate) async fn get_many(&self, table: &str, keys: Vec<Key>) -> Result<Vec<Attributes>, StoreError> {
+        let chunks: Vec<Vec<Attributes>> = keys
+            .chunks(GET_ENTRIES)
+            .map(|chunk| {
+                chunk
+                    .iter()
+                    .map(|key| HashMap::from([("pk".to_owned(), s(&key.pk)), ("sk".to_owned(), s(&key.sk))]))
+                    .collect()
+            })
+            .collect();
+        let found: Vec<Vec<Attributes>> = stream::iter(chunks)
+            .map(|chunk| self.get_chunk(table, chunk))
+            .buffer_unordered(BATCH_CALLS)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn get_chunk(&self, table: &str, mut keys: Vec<Attributes>) -> Result<Vec<Attributes>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for attempt in 0..BATCH_ATTEMPTS {
+            pause(attempt).await;
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| StoreError::corrupt("batch of keys", error))?;
+            let answer = self
+                .dynamodb()
+                .batch_get_item()
+                .request_items(table, wanted)
+                .send()
+                .await
+                .map_err(failed("BatchGetItem"))?;
+            found.extend(answer.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            keys = match answer.unprocessed_keys.unwrap_or_default().remove(table) {
+                Some(rest) if !rest.keys.is_empty() => rest.keys,
+                _ => return Ok(found),
+            };
+        }
+        Err(StoreError::Undone { operation: "BatchGetItem", entries: keys.len(), attempts: BATCH_ATTEMPTS })
+    }
+
+    /// Writes any number of items, unconditionally; what a call leaves undone is written again.
+    pub(crate) async fn put_many(&self, table: &str, items: Vec<Attributes>) -> Result<(), StoreError> {
+        let chunks: Vec<Vec<Attributes>> = items.chunks(WRITE_ENTRIES).map(<[Attributes]>::to_vec).collect();
+        stream::iter(chunks).map(|chunk| self.put_chunk(table, chunk)).buffer_unordered(BATCH_CALLS).try_collect().await
+    }
+
+    async fn put_chunk(&self, table: &str, items: Vec<Attributes>) -> Result<(), StoreError> {
+        let mut requests = items
+            .into_iter()
+            .map(|item| {
+                let put = PutRequest::builder()
+                    .set_item(Some(item))
+                    .build()
+                    .map_err(|error| StoreError::corrupt("batch of items", error))?;
+                Ok(WriteRequest::builder().put_request(put).build())
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        for attempt in 0..BATCH_ATTEMPTS {
+            pause(attempt).await;
+            let answer = self
+                .dynamodb()
+                .batch_write_item()
+                .request_items(table, requests)
+                .send()
+                .await
+                .map_err(failed("BatchWriteItem"))?;
+            requests = answer.unprocessed_items.unwrap_or_default().remove(table).unwrap_or_default();
+            if requests.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Undone { operation: "BatchWriteItem", entries: requests.len(), attempts: BATCH_ATTEMPTS })
+    }
+}
+
+/// Before attempt 0 nothing, then 50, 100, 200 … ms: what was left undone was left so because of load.
+pub(crate) async fn pause(attempt: u32) {
+    if attempt > 0 {
+        tokio::time::sleep(Duration::from_millis(25 << attempt)).await;
+    }
+}
+
+/// Whether an update was refused by its condition.
+pub(crate) fn refused<R>(
+    error: &aws_smithy_runtime_api::client::result::SdkError<
+        aws_sdk_dynamodb::operation::update_item::UpdateItemError,
+        R,
+    >,
+) -> bool {
+    error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception())
+}
+
+/// The sort key of an item.
+pub(crate) fn sort_key(item: &Attributes) -> &str {
+    item.get("sk").and_then(|value| value.as_s().ok()).map_or("", String::as_str)
+}
+
+/// An expression value for a flag.
+pub(crate) const fn flag() -> AttributeValue {
+    AttributeValue::Bool(true)
+}

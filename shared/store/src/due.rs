@@ -1,0 +1,59 @@
+//! The due list (Tasks table): tasks to be looked at, by time. Spread over [`keys::DUE_SHARDS`] partitions.
+
+use crate::StoreError;
+use crate::db::{Ask, Range, sort_key};
+use crate::item::Item;
+use crate::keys::{self, Key};
+use model::clock::Timestamp;
+use model::ids::TaskId;
+use model::limits;
+
+capability! {
+    /// Puts tasks on the due list.
+    DueWriter: [("dynamodb:PutItem", Tasks)]
+}
+
+capability! {
+    /// Reads the due list and strikes off what was seen to.
+    DueReader: [("dynamodb:Query", Tasks), ("dynamodb:DeleteItem", Tasks)]
+}
+
+/// An entry of the due list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub task: TaskId,
+}
+
+impl DueWriter {
+    /// Has `task` looked at, at `at` (rounded down to the second).
+    pub async fn add(&self, task: TaskId, at: Timestamp) -> Result<(), StoreError> {
+        let key = keys::due(at, task);
+        let item = Item::keyed(key.pk, key.sk).expiring(at.plus(limits::TASK_RETENTION)).build();
+        self.0.put(&self.0.names().tasks, item).await
+    }
+}
+
+impl DueReader {
+    /// At most `limit` entries of one shard that are due by `by`, the oldest first.
+    pub async fn due(&self, shard: u64, by: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {
+        let range = Range::Between("0".to_owned(), keys::due_until(by));
+        let mut ask = Ask::new(&self.0.names().tasks, keys::due_shard(shard), range);
+        ask.limit = Some(limit);
+        let page = self.0.query_page(&ask, None).await?;
+        Ok(page
+            .items
+            .iter()
+            .filter_map(|item| keys::parse_due(sort_key(item)))
+            .map(|(at, task)| Due { at, task })
+            .collect())
+    }
+
+    /// Strikes an entry off.
+    pub async fn done(&self, due: Due) -> Result<(), StoreError> {
+        let Key { pk, sk } = keys::due(due.at, due.task);
+        self.0.delete(&self.0.names().tasks, Key { pk, sk }).await
+    }
+}

@@ -1,0 +1,255 @@
+//! Every key of the four tables: one constructor per shape, with the shape in its doc, and a parser where one is read
+//! back. `pk` and `sk` are strings everywhere; numbers inside them are padded so that they sort.
+
+use model::batch::{BatchId, Part};
+use model::channel::ChannelKind;
+use model::clock::{Day, Timestamp};
+use model::ids::{AccountId, AppId, BlockId, FollowId, OpenId, TaskId, TopicId, Uid};
+
+/// A primary key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: String, sk: impl Into<String>) -> Self {
+        Self { pk, sk: sk.into() }
+    }
+}
+
+// ---- Apps ----
+
+/// Apps: `TOKEN#<sha256 of the app token, hex>` / `APP`: what a sender may know of its app.
+pub fn app_by_token(token_hash: &str) -> Key {
+    Key::new(format!("TOKEN#{token_hash}"), "APP")
+}
+
+/// Apps: `APP#<app>` / `PROFILE`: the app itself.
+pub fn app(app: AppId) -> Key {
+    Key::new(format!("APP#{app}"), "PROFILE")
+}
+
+/// Apps: `APP#<app>` / `TOPIC#<topic>`.
+pub fn topic(app: AppId, topic: TopicId) -> Key {
+    Key::new(format!("APP#{app}"), format!("TOPIC#{topic}"))
+}
+
+/// Apps: `ACCOUNTS` / …: every WeChat account. Few, read by the token refresher as a list and by the workers one by one,
+/// from memory for a minute at a time.
+pub const ACCOUNTS: &str = "ACCOUNTS";
+
+/// Apps: `ACCOUNTS` / `<appid>`: a WeChat account with its sealed secret.
+pub fn account(account: &AccountId) -> Key {
+    Key::new(ACCOUNTS.to_owned(), account.as_str())
+}
+
+/// Apps: `SEAL` / `<key id>`: a wrapped data key that seals secrets.
+pub fn data_key(id: &str) -> Key {
+    Key::new("SEAL".to_owned(), id)
+}
+
+// ---- Users ----
+
+/// Users: `UID#<uid>` / `USER`: the person.
+pub fn user(uid: &Uid) -> Key {
+    Key::new(format!("UID#{uid}"), "USER")
+}
+
+/// Users: `OPENID#<appid>#<openid>` / `USER`: which person an openid is.
+pub fn user_by_openid(account: &AccountId, openid: &OpenId) -> Key {
+    Key::new(format!("OPENID#{account}#{}", openid.as_str()), "USER")
+}
+
+/// Users: `UID#<uid>` / `APP#<app>`: the user follows the app.
+pub fn app_follow(uid: &Uid, app: AppId) -> Key {
+    Key::new(format!("UID#{uid}"), format!("APP#{app}"))
+}
+
+/// Users: `UID#<uid>` / `TOPIC#<topic>`: the user follows the topic; points to its place in the audience.
+pub fn topic_follow(uid: &Uid, topic: TopicId) -> Key {
+    Key::new(format!("UID#{uid}"), format!("TOPIC#{topic}"))
+}
+
+/// Users: `APP#<app>#TOPIC#<topic>#<shard>` / …: one shard of a topic's audience.
+pub fn audience_shard(app: AppId, topic: TopicId, shard: u16) -> String {
+    format!("APP#{app}#TOPIC#{topic}#{shard}")
+}
+
+/// Users: audience shard / `F#<follow, 16 digits>`: one follower, with all that delivery needs.
+pub fn audience_member(app: AppId, topic: TopicId, shard: u16, follow: FollowId) -> Key {
+    Key::new(audience_shard(app, topic, shard), audience_sort(follow))
+}
+
+/// Sort key of a follower in an audience shard.
+pub fn audience_sort(follow: FollowId) -> String {
+    format!("F#{follow:0>16}", follow = follow.get())
+}
+
+/// Users: `QUOTA#<uid>#<day>` / `DAY`: what the user received on a day.
+pub fn quota(uid: &Uid, day: Day) -> Key {
+    Key::new(format!("QUOTA#{uid}#{}", day.number()), "DAY")
+}
+
+/// Users: `SEQUENCE#<app>#<topic>#<day>` / `DAY`: how many messages the topic was sent on a day.
+pub fn topic_sequence(app: AppId, topic: TopicId, day: Day) -> Key {
+    Key::new(format!("SEQUENCE#{app}#{topic}#{}", day.number()), "DAY")
+}
+
+// ---- Tasks ----
+
+/// Tasks: `BLOCK#<block>`: the tasks whose ids lie in the block, and the records of their direct parts.
+pub fn block(block: BlockId) -> String {
+    format!("BLOCK#{block}")
+}
+
+/// Sort-key prefix of tasks in a block.
+pub const TASK_PREFIX: &str = "T#";
+/// Sort-key prefix of segments, in a block and in a part.
+pub const SEGMENT_PREFIX: &str = "S#";
+/// Sort-key prefix of a part's plan.
+pub const PAGE_PREFIX: &str = "P#";
+
+/// Tasks: `BLOCK#<block>` / `T#<id, 16 digits>`: a task, or, in the further blocks of a wide call, a pointer to it.
+pub fn task(id: TaskId) -> Key {
+    Key::new(block(id.block()), task_sort(id.get()))
+}
+
+/// Sort key of the task (or pointer) that begins at `id`.
+pub fn task_sort(id: u64) -> String {
+    format!("{TASK_PREFIX}{id:016}")
+}
+
+/// Tasks: `PART#<task>#<topic index>#<shard>`: plan, records and summary of one shard of one topic of a task.
+pub fn part(task: TaskId, part: Part) -> String {
+    match part {
+        Part::Direct => block(task.block()),
+        Part::Topic { index, shard } => format!("PART#{task}#{index}#{shard}"),
+    }
+}
+
+/// Tasks: part / `P#<page, 6 digits>`: which batches a page of the audience was cut into.
+pub fn page(task: TaskId, in_part: Part, page: u32) -> Key {
+    Key::new(part(task, in_part), page_sort(page))
+}
+
+/// Sort key of a page.
+pub fn page_sort(page: u32) -> String {
+    format!("{PAGE_PREFIX}{page:06}")
+}
+
+/// Tasks: part / `R`: the part's final tally.
+pub fn summary(task: TaskId, in_part: Part) -> Key {
+    Key::new(part(task, in_part), "R")
+}
+
+/// Tasks: part / `S#…<batch, 6 digits>#<writer>`: one segment of a batch's record. `writer` is random, so two workers
+/// on the same batch never overwrite each other.
+pub fn segment(batch: BatchId, writer: &str) -> Key {
+    Key::new(part(batch.task, batch.part), format!("{}{writer}", segment_prefix(batch)))
+}
+
+/// Sort-key prefix of all segments of a batch.
+pub fn segment_prefix(batch: BatchId) -> String {
+    format!("{}{:06}#", segments_of(batch.task, batch.part), batch.number)
+}
+
+/// Sort-key prefix of all segments of a part: in a block several tasks share the partition, so the task is named.
+pub fn segments_of(task: TaskId, in_part: Part) -> String {
+    match in_part {
+        Part::Direct => format!("{SEGMENT_PREFIX}{:016}#", task.get()),
+        Part::Topic { .. } => SEGMENT_PREFIX.to_owned(),
+    }
+}
+
+/// The batch number in the sort key of a segment.
+pub fn segment_batch(sort: &str) -> Option<u32> {
+    let mut parts = sort.rsplit('#');
+    let _writer = parts.next()?;
+    parts.next()?.parse().ok()
+}
+
+/// The task in the sort key of a task or of a segment in a block.
+pub fn sort_task(sort: &str) -> Option<TaskId> {
+    sort.split('#').nth(1)?.parse().ok().map(TaskId::new)
+}
+
+/// Over how many partitions the due list is spread.
+pub const DUE_SHARDS: u64 = 8;
+
+/// Tasks: `DUE#<shard>` / `<epoch s, 12 digits>#<task, 16 digits>`: look at this task at that time.
+pub fn due(at: Timestamp, task: TaskId) -> Key {
+    Key::new(due_shard(task.block().get() % DUE_SHARDS), format!("{:012}#{:016}", at.seconds(), task.get()))
+}
+
+/// Partition of a due shard.
+pub fn due_shard(shard: u64) -> String {
+    format!("DUE#{shard}")
+}
+
+/// Sort key that lies after everything due at `at`.
+pub fn due_until(at: Timestamp) -> String {
+    format!("{:012}#~", at.seconds())
+}
+
+/// Task and time in the sort key of a due entry.
+pub fn parse_due(sort: &str) -> Option<(Timestamp, TaskId)> {
+    let (at, task) = sort.split_once('#')?;
+    Some((Timestamp::from_seconds(at.parse().ok()?), TaskId::new(task.parse().ok()?)))
+}
+
+/// Tasks: `SWEEP` / `STATE`: how far the sweep has come.
+pub fn sweep() -> Key {
+    Key::new("SWEEP".to_owned(), "STATE")
+}
+
+/// Tasks: `IDS#<name>` / `HEAD`: the counter of an id allocator.
+pub fn id_counter(name: &str) -> Key {
+    Key::new(format!("IDS#{name}"), "HEAD")
+}
+
+// ---- Tokens ----
+
+/// Tokens: `UPSTREAM#<kind>#<account>` / `TOKEN`: an upstream access token we hold.
+pub fn upstream_token(kind: &str, account: &str) -> Key {
+    Key::new(format!("UPSTREAM#{kind}#{account}"), "TOKEN")
+}
+
+/// Tokens: `BREAKER#<account>#<channel>` / `STATE`.
+pub fn breaker(account: &AccountId, channel: ChannelKind) -> Key {
+    Key::new(format!("BREAKER#{account}#{channel}"), "STATE")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_by_their_numbers() {
+        assert!(task_sort(9) < task_sort(10));
+        assert!(audience_sort(FollowId::new(999)) < audience_sort(FollowId::new(1_000_000)));
+        let due = |s, id| due(Timestamp::from_seconds(s), TaskId::new(id)).sk;
+        assert!(due(5, 900) < due(6, 1) && due(6, 1) < due_until(Timestamp::from_seconds(6)));
+        assert!(due_until(Timestamp::from_seconds(6)) < due(7, 0));
+    }
+
+    #[test]
+    fn what_a_key_says_can_be_read_back() {
+        let at = Timestamp::from_seconds(1_795_449_600);
+        assert_eq!(parse_due(&due(at, TaskId::new(77)).sk), Some((at, TaskId::new(77))));
+        assert_eq!(parse_due("nonsense"), None);
+        for part in [Part::Direct, Part::Topic { index: 2, shard: 11 }] {
+            let batch = BatchId { task: TaskId::new(123), part, number: 45 };
+            let key = segment(batch, "aZ09");
+            assert_eq!(segment_batch(&key.sk), Some(45));
+            assert!(key.sk.starts_with(&segment_prefix(batch)));
+            assert!(key.sk.starts_with(&segments_of(batch.task, part)));
+        }
+        assert_eq!(sort_task(&task_sort(9)), Some(TaskId::new(9)));
+        let direct = BatchId { task: TaskId::new(123), part: Part::Direct, number: 0 };
+        assert_eq!(sort_task(&segment(direct, "x").sk), Some(TaskId::new(123)));
+    }
+}

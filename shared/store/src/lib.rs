@@ -1,0 +1,37 @@
+//! What DynamoDB, SQS and S3 hold: the only crate that sees the AWS SDK.
+//!
+//! One file per entity, keys in [`keys`], every access pattern in `docs/data.md`. What a function may do with the
+//! store is a type: each *capability* offers a few calls and names the AWS actions they need, and a function's
+//! capabilities are what `template.yaml` grants it. The owner comes first in every read, so tenant scoping is the only
+//! way in.
+//!
+//! The table is the truth and a queue is only a hint: nothing here relies on a message arriving, or arriving once.
+
+#[macro_use]
+mod capability;
+mod clients;
+mod db;
+mod error;
+mod item;
+
+pub mod accounts;
+pub mod apps;
+pub mod audience;
+pub mod breakers;
+pub mod due;
+pub mod follows;
+pub mod ids;
+pub mod keys;
+pub mod objects;
+pub mod plan;
+pub mod queue;
+pub mod quotas;
+pub mod records;
+pub mod seal;
+pub mod sweep;
+pub mod tasks;
+pub mod tokens;
+
+pub use capability::{Capability, Grant, Resource};
+pub use clients::{AwsSettings, Names, SealSettings, Store};
+pub use error::StoreError;

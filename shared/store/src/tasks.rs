@@ -1,0 +1,107 @@
+//! Tasks (Tasks table): one item per accepted call, in the partition of the id block it drew from.
+
+use crate::db::{Ask, Put, Range, sort_key};
+use crate::item::{Attributes, Item, Reader, b, n};
+use crate::objects::{deflate, inflate};
+use crate::{StoreError, item, keys};
+use model::clock::Timestamp;
+use model::ids::{MessageId, TaskId};
+use model::task::Task;
+
+use crate::ids::Draw;
+
+capability! {
+    /// Writes new tasks.
+    TaskWriter: [("dynamodb:PutItem", Tasks), ("dynamodb:BatchWriteItem", Tasks)]
+}
+
+capability! {
+    /// Reads tasks.
+    TaskReader: [("dynamodb:GetItem", Tasks), ("dynamodb:Query", Tasks)]
+}
+
+/// The first byte of every task document.
+const VERSION: u8 = 1;
+
+impl TaskWriter {
+    /// Writes a task: once this returns, the message is accepted.
+    ///
+    /// Conditional on its id being free, and idempotent: a repeat after a lost answer finds its own nonce and is
+    /// content.
+    pub async fn create(&self, task: &Task) -> Result<(), StoreError> {
+        match self.0.put_new(&self.0.names().tasks, task_item(task)?).await? {
+            Put::Written => Ok(()),
+            Put::Refused(Some(standing)) => match read_task(&standing) {
+                Ok(standing) if standing.nonce == task.nonce => Ok(()),
+                _ => Err(StoreError::IdTaken { id: task.id.get() }),
+            },
+            Put::Refused(None) => Err(StoreError::IdTaken { id: task.id.get() }),
+        }
+    }
+
+    /// Lets the ids of a wide call be found from every block they lie in. Before the task is written: a pointer to
+    /// nothing is harmless, a task without pointers is not.
+    pub async fn point(&self, draw: &Draw, expires: Timestamp) -> Result<(), StoreError> {
+        let pointers = draw.further_blocks().map(|block| {
+            Item::keyed(keys::block(block), keys::task_sort(block.first_id()))
+                .with("pointer", n(draw.task))
+                .expiring(expires)
+                .build()
+        });
+        self.0.put_many(&self.0.names().tasks, pointers.collect()).await
+    }
+}
+
+impl TaskReader {
+    /// The task; `None` when it does not exist or has expired. Strongly consistent.
+    pub async fn get(&self, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
+        let Some(item) = self.0.get(&self.0.names().tasks, keys::task(id), true).await? else { return Ok(None) };
+        if Reader::new("task", &item).has("pointer") {
+            return Ok(None);
+        }
+        // TTL removes items when it gets to it, up to days late.
+        read_task(&item).map(|task| (now < task.expires()).then_some(task))
+    }
+
+    /// The task that the target `message` belongs to; `None` when there is none or it has expired.
+    pub async fn of_message(&self, message: MessageId, now: Timestamp) -> Result<Option<Task>, StoreError> {
+        let block = TaskId::new(message.get()).block();
+        let range = Range::Between(keys::task_sort(0), keys::task_sort(message.get()));
+        let mut ask = Ask::new(&self.0.names().tasks, keys::block(block), range);
+        ask.descending = true;
+        ask.limit = Some(1);
+        let page = self.0.query_page(&ask, None).await?;
+        let Some(item) = page.items.first() else { return Ok(None) };
+        let reader = Reader::new("task", item);
+        let task = if reader.has("pointer") {
+            self.get(TaskId::new(reader.number("pointer")?), now).await?
+        } else {
+            Some(read_task(item)?).filter(|task| now < task.expires())
+        };
+        Ok(task.filter(|task| task.target(message).is_some()))
+    }
+}
+
+fn task_item(task: &Task) -> Result<Attributes, StoreError> {
+    let key = keys::task(task.id);
+    let mut document = vec![VERSION];
+    document.extend(deflate(item::json("task", task)?.as_bytes()));
+    Ok(Item::keyed(key.pk, key.sk)
+        .with("created_ms", n(task.accepted_ms.millis()))
+        .with("doc", b(document))
+        .expiring(task.expires())
+        .build())
+}
+
+pub(crate) fn read_task(item: &Attributes) -> Result<Task, StoreError> {
+    let reader = Reader::new("task", item);
+    let id = keys::sort_task(sort_key(item)).ok_or_else(|| StoreError::corrupt("task", "its key has no id"))?;
+    let document = match reader.bytes("doc")?.split_first() {
+        Some((&VERSION, packed)) => inflate(packed)?,
+        _ => return Err(StoreError::corrupt("task", "its version is unknown")),
+    };
+    let mut task: Task = serde_json::from_slice(&document).map_err(|error| StoreError::corrupt("task", error))?;
+    task.id = id;
+    task.accepted_ms = Timestamp::from_millis(reader.number("created_ms")?);
+    Ok(task)
+}
