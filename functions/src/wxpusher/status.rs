@@ -1,4 +1,4 @@
-//! GET /api/send/query/{messageId}: how far a message has come.
+//! GET /api/send/query/{messageId}, and GET /api/send/query/status as newer SDKs ask: how far a message has come.
 
 use crate::workers::progress::{ProgressStore, of_message};
 use gateway::envelope::wxpusher::success_saying;
@@ -15,14 +15,21 @@ pub const ROUTES: &[Route] =
 /// The function.
 pub const FUNCTION: Function = http_function!("wxpusher-status", Family::Wxpusher, ROUTES, ProgressStore, handle);
 
-/// GET /api/send/query/{messageId}
+/// GET /api/send/query/{messageId}, or GET /api/send/query/status?sendRecordId
+///
+/// The second is how newer SDKs ask. A send record id is a message id, so both answer alike; its path takes the first
+/// one's route.
 ///
 /// No token: ids are public by design, and the answer says nothing of the content. Code 1000 with `data` a bare
 /// integer: 1 waiting, 2 under way, 3 handed over to WeChat (not: seen), 4 failed, 0 unknown or older than seven days.
 /// `msg` is the state in words. Code 1005 when the id is no number.
 async fn handle(context: &Context, store: &ProgressStore, request: Request) -> Result<Reply, ApiError> {
-    let text = request.path_parameter("messageId").trim();
-    let number: i64 = text.parse().map_err(|_| ApiError::unreadable("messageId应为整数"))?;
+    let query = request.query();
+    let (name, text) = match request.path_parameter("messageId").trim() {
+        "status" => ("sendRecordId", query.get("sendRecordId").unwrap_or_default().trim()),
+        text => ("messageId", text),
+    };
+    let number: i64 = text.parse().map_err(|_| ApiError::unreadable(format!("{name}应为整数")))?;
     let progress = match u64::try_from(number) {
         Ok(number) if number > 0 => of_message(context, store, MessageId::new(number)).await?,
         _ => None,

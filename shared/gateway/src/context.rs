@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 /// How long an account is believed unchanged: a new secret is used a minute later.
 const ACCOUNT_LIFE: Duration = Duration::from_secs(60);
@@ -40,6 +40,7 @@ pub struct Context {
     pub closed_breakers: Remembered<(AccountId, ChannelKind), ()>,
     channels: OnceLock<Registry>,
     in_flight: OnceLock<HashMap<ChannelKind, Arc<Semaphore>>>,
+    turns: HashMap<ChannelKind, Arc<Mutex<()>>>,
 }
 
 /// The clock of this machine.
@@ -72,6 +73,7 @@ impl Context {
             closed_breakers: Remembered::for_at_most(BREAKER_LIFE),
             channels: OnceLock::new(),
             in_flight: OnceLock::new(),
+            turns: ChannelKind::ALL.iter().map(|&kind| (kind, Arc::default())).collect(),
         }
     }
 
@@ -86,6 +88,12 @@ impl Context {
         });
         // Every kind has its entry; one call at a time is the safe answer to a bug.
         all.get(&channel).cloned().unwrap_or_else(|| Arc::new(Semaphore::new(1)))
+    }
+
+    /// Whose turn it is to send a large batch on `channel`.
+    pub fn turn(&self, channel: ChannelKind) -> Arc<Mutex<()>> {
+        // Every kind has its entry; a lock of its own is the safe answer to a bug.
+        self.turns.get(&channel).cloned().unwrap_or_default()
     }
 
     /// The channels. Built when first asked for: endpoints never do.

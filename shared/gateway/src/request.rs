@@ -57,13 +57,15 @@ impl Request {
                 return Err(ApiError::ContentType { sent: sent.to_owned() });
             }
         }
-        if self.body.iter().all(u8::is_ascii_whitespace) {
+        // .NET and PowerShell put a byte order mark before UTF-8; Jackson skips it.
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
+        if body.iter().all(u8::is_ascii_whitespace) {
             return Err(ApiError::unreadable("请求体为空，需要一个JSON对象"));
         }
         if self.body.len() > model::limits::REQUEST_BODY_BYTES {
             return Err(ApiError::unreadable(format!("请求体超过{}字节", model::limits::REQUEST_BODY_BYTES)));
         }
-        match serde_json::from_slice(&self.body) {
+        match serde_json::from_slice(body) {
             Ok(Value::Object(object)) => Ok(Fields(object)),
             Ok(_) => Err(ApiError::unreadable("请求体不是JSON对象")),
             Err(error) => {

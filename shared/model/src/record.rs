@@ -91,39 +91,45 @@ const HAS_CODE: u8 = 0x10;
 const HAS_ID: u8 = 0x20;
 const STATE_BITS: u8 = 0x0f;
 
-/// Encodes entries by slot. About two bytes a recipient, six to eight when the vendor gave an id: a write unit (1 KB)
-/// holds [`SEGMENT_ENTRIES`] of those.
+/// Encodes entries by slot.
 ///
-/// Layout: version, then per entry in slot order: slot (LEB128, difference to the one before), flags and state (one
-/// byte), vendor code (zigzag LEB128) and vendor id (zigzag LEB128, difference to the one before) where present.
+/// Layout: the version; then runs of entries that have the same state and fields: flags and state (one byte), length
+/// (LEB128); then per entry its slot (LEB128, difference to the one before), vendor code (zigzag LEB128) and vendor id
+/// (zigzag LEB128, difference to the one before) where the flags say so.
 pub fn encode(entries: &BTreeMap<u64, Entry>) -> Vec<u8> {
     let mut bytes = vec![VERSION];
     let (mut last_slot, mut last_id) = (0u64, 0u64);
-    for (&slot, entry) in entries {
-        write_varint(&mut bytes, slot - last_slot);
-        last_slot = slot;
-        let mut flags = entry.state as u8;
-        if entry.vendor_code.is_some() {
-            flags |= HAS_CODE;
-        }
-        if entry.vendor_id.is_some() {
-            flags |= HAS_ID;
-        }
+    let mut rest = entries.iter().peekable();
+    while let Some((_, first)) = rest.peek() {
+        let flags = flags(first);
+        let run = rest.clone().take_while(|(_, entry)| self::flags(entry) == flags).count();
         bytes.push(flags);
-        if let Some(code) = entry.vendor_code {
-            write_varint(&mut bytes, zigzag(i64::from(code)));
-        }
-        if let Some(id) = entry.vendor_id {
-            write_varint(&mut bytes, zigzag(id.wrapping_sub(last_id).cast_signed()));
-            last_id = id;
+        write_varint(&mut bytes, run as u64);
+        for (&slot, entry) in rest.by_ref().take(run) {
+            write_varint(&mut bytes, slot - last_slot);
+            last_slot = slot;
+            if let Some(code) = entry.vendor_code {
+                write_varint(&mut bytes, zigzag(i64::from(code)));
+            }
+            if let Some(id) = entry.vendor_id {
+                write_varint(&mut bytes, zigzag(id.wrapping_sub(last_id).cast_signed()));
+                last_id = id;
+            }
         }
     }
     bytes
 }
 
-/// How many recipients a segment holds at most. With a vendor id each (8 bytes) and the item's keys it stays below one
-/// write unit.
-pub const SEGMENT_ENTRIES: usize = 110;
+fn flags(entry: &Entry) -> u8 {
+    let code = if entry.vendor_code.is_some() { HAS_CODE } else { 0 };
+    let id = if entry.vendor_id.is_some() { HAS_ID } else { 0 };
+    entry.state as u8 | code | id
+}
+
+/// Bytes of a segment's entries that fit one write unit (1 KB) together with the item's keys and times.
+pub const SEGMENT_BYTES: usize = 930;
+/// How many entries fit [`SEGMENT_BYTES`] whatever they are: a slot and an id of ten bytes each, and a run of its own.
+pub const SEGMENT_ENTRIES_AT_LEAST: usize = 35;
 
 /// Decodes what [`encode`] wrote.
 pub fn decode(bytes: &[u8]) -> Result<BTreeMap<u64, Entry>, UnreadableRecord> {
@@ -133,27 +139,28 @@ pub fn decode(bytes: &[u8]) -> Result<BTreeMap<u64, Entry>, UnreadableRecord> {
     }
     let mut entries = BTreeMap::new();
     let (mut slot, mut last_id) = (0u64, 0u64);
-    while !rest.is_empty() {
-        slot = slot.wrapping_add(read_varint(&mut rest)?);
-        let (&flags, tail) = rest.split_first().ok_or(UnreadableRecord("it is cut short"))?;
+    while let Some((&flags, tail)) = rest.split_first() {
         rest = tail;
         let state = State::ALL
             .get(usize::from(flags & STATE_BITS))
             .copied()
             .ok_or(UnreadableRecord("it holds an unknown state"))?;
-        let vendor_code = if flags & HAS_CODE == 0 {
-            None
-        } else {
-            let code = unzigzag(read_varint(&mut rest)?);
-            Some(i32::try_from(code).map_err(|_| UnreadableRecord("a vendor code is out of range"))?)
-        };
-        let vendor_id = if flags & HAS_ID == 0 {
-            None
-        } else {
-            last_id = last_id.wrapping_add(unzigzag(read_varint(&mut rest)?).cast_unsigned());
-            Some(last_id)
-        };
-        entries.insert(slot, Entry { state, vendor_code, vendor_id });
+        for _ in 0..read_varint(&mut rest)? {
+            slot = slot.wrapping_add(read_varint(&mut rest)?);
+            let vendor_code = if flags & HAS_CODE == 0 {
+                None
+            } else {
+                let code = unzigzag(read_varint(&mut rest)?);
+                Some(i32::try_from(code).map_err(|_| UnreadableRecord("a vendor code is out of range"))?)
+            };
+            let vendor_id = if flags & HAS_ID == 0 {
+                None
+            } else {
+                last_id = last_id.wrapping_add(unzigzag(read_varint(&mut rest)?).cast_unsigned());
+                Some(last_id)
+            };
+            entries.insert(slot, Entry { state, vendor_code, vendor_id });
+        }
     }
     Ok(entries)
 }

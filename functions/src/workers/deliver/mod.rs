@@ -38,6 +38,7 @@ use store::queue::{BatchMessage, Batches};
 use store::quotas::Quotas;
 use store::records::{RecordReader, RecordWriter};
 use store::tokens::UpstreamTokens;
+use tokio::sync::OwnedMutexGuard;
 use tracing::{info, warn};
 
 capabilities! {
@@ -79,6 +80,11 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     async fn run(&self, invocation: &Invocation) -> Result<(), WorkerError> {
+        let Some(_turn) = self.turn(invocation).await else {
+            // Time is up before anything was tried; the next invocation has more of it.
+            return self.requeue(self.batch.recipients.clone(), self.batch.attempt, self.now()).await;
+        };
+        // Read only now: whoever had the turn before may have served the same batch.
         let kept = self.store.records.batch(self.batch.id).await?;
         if kept.record.is_closed() {
             return Ok(());
@@ -114,6 +120,18 @@ impl Delivery<'_> {
                 self.finish(recorder, sent, probing).await
             }
         }
+    }
+
+    /// Large batches of one instance are sent one after another: each is finished, and recorded in full segments, as
+    /// early as can be. Small ones wait for nobody, so a direct message does not stand behind a mass message. `None`
+    /// when the invocation's time ran out meanwhile.
+    async fn turn(&self, invocation: &Invocation) -> Option<Option<OwnedMutexGuard<()>>> {
+        let channel = self.context.channels().channel(self.batch.channel);
+        if self.batch.recipients.len() <= channel.limits().calls_in_flight.get() {
+            return Some(None);
+        }
+        let turn = self.context.turn(self.batch.channel).lock_owned();
+        tokio::time::timeout(invocation.left(sending::MARGIN), turn).await.ok().map(Some)
     }
 
     fn now(&self) -> Timestamp {

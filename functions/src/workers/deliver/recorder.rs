@@ -1,12 +1,14 @@
 //! Writing a batch's record while the batch is being sent.
 
+use gateway::error::causes;
 use model::batch::BatchId;
 use model::clock::Timestamp;
-use model::record::{Entry, SEGMENT_ENTRIES};
+use model::record::{Entry, SEGMENT_BYTES, SEGMENT_ENTRIES_AT_LEAST, encode};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::StoreError;
 use store::records::{RecordWriter, Segment};
+use tracing::warn;
 
 /// After this long, what is known is written down although a segment is not full: it is what a kill can cost twice.
 const WRITE_AFTER: Duration = Duration::from_secs(2);
@@ -31,12 +33,21 @@ impl Recorder {
     }
 
     /// Writes a segment when one is full, or when the oldest note has waited long enough.
-    pub(super) async fn write_when_due(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    ///
+    /// A write that fails is tolerated here: the notes are kept and written with the next segment, at the latest at the
+    /// end of the batch, where a failure counts. Stopping in the middle would only leave more calls unrecorded.
+    pub(super) async fn write_when_due(&mut self, now: Timestamp) {
         let since = *self.since.get_or_insert(now);
-        if self.entries.len() >= SEGMENT_ENTRIES || (!self.entries.is_empty() && now.since(since) >= WRITE_AFTER) {
-            self.flush(None, now).await?;
+        let waited = !self.entries.is_empty() && now.since(since) >= WRITE_AFTER;
+        let written = if waited { self.write(false, None, now).await } else { self.write_full(None, now).await };
+        if let Err(error) = written {
+            warn!(batch.id = %self.batch, cause = causes(&error), "a segment could not be written yet");
         }
-        Ok(())
+    }
+
+    /// Whether the entries fill a write unit.
+    fn is_full(&self) -> bool {
+        self.entries.len() > SEGMENT_ENTRIES_AT_LEAST && encode(&self.entries).len() > SEGMENT_BYTES
     }
 
     /// Writes what is noted; whoever is retrying is not tried before `hold_until`.
@@ -49,18 +60,31 @@ impl Recorder {
         self.write(true, None, now).await
     }
 
-    async fn write(&mut self, closed: bool, hold_until: Option<Timestamp>, now: Timestamp) -> Result<(), StoreError> {
-        self.since = Some(now);
-        while self.entries.len() > SEGMENT_ENTRIES {
-            let rest = self.entries.keys().nth(SEGMENT_ENTRIES).copied().unwrap_or(u64::MAX);
-            let later = self.entries.split_off(&rest);
-            self.put(false, hold_until, now).await?;
-            self.entries = later;
+    /// Writes the segments that are full. What is left in the notes is not.
+    async fn write_full(&mut self, hold_until: Option<Timestamp>, now: Timestamp) -> Result<(), StoreError> {
+        while self.is_full() {
+            let mut later = BTreeMap::new();
+            while self.is_full() {
+                later.extend(self.entries.pop_last());
+            }
+            let written = self.put(false, hold_until, now).await;
+            if written.is_ok() {
+                self.entries = later;
+            } else {
+                self.entries.append(&mut later);
+                return written;
+            }
         }
+        Ok(())
+    }
+
+    async fn write(&mut self, closed: bool, hold_until: Option<Timestamp>, now: Timestamp) -> Result<(), StoreError> {
+        self.write_full(hold_until, now).await?;
         if closed || !self.entries.is_empty() {
             self.put(closed, hold_until, now).await?;
         }
         self.entries.clear();
+        self.since = Some(now);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tracing::info;
 
 /// Time kept back for writing down what was done.
-const MARGIN: Duration = Duration::from_secs(10);
+pub(super) const MARGIN: Duration = Duration::from_secs(10);
 
 /// What came of sending.
 #[derive(Default)]
@@ -82,7 +82,7 @@ pub(super) async fn send(
             *tally.entry(attempt.outcome.label()).or_default() += 1;
             sort(delivery, recorder, &mut sent, recipient, &attempt);
         }
-        recorder.write_when_due(delivery.now()).await?;
+        recorder.write_when_due(delivery.now()).await;
         probing = false;
     }
     sent.untried.extend(waiting.flatten().cloned());

@@ -170,23 +170,24 @@ function fill(target, text) {
 }
 
 /**
- * The rows of a template card, or null for a message of another kind. The body says what is shown, one `key: value`
- * after the other; a line that starts with no key of the request goes on with the value before.
+ * The rows of a template card, or null for a message that is none. The body has what is shown, a line `key: value` after
+ * the other. Values may hold line breaks, so each row is looked up in the request instead of split at them.
  */
 function template(message) {
   if (message.channel !== "wechat-template") {
     return null;
   }
-  const keys = new Set(Object.keys(message.raw?.data ?? {}));
+  const lines = Object.entries(message.raw?.data ?? {})
+    .map(([key, datum]) => ({ key, value: datum?.value ?? "", text: `${key}: ${datum?.value ?? ""}\n` }));
   const rows = [];
-  for (const line of message.body.split("\n")) {
-    const colon = line.indexOf(": ");
-    const key = line.slice(0, colon);
-    if (colon > 0 && keys.delete(key)) {
-      rows.push([key, line.slice(colon + 2)]);
-    } else if (rows.length > 0) {
-      rows.at(-1)[1] += `\n${line}`;
+  let rest = message.body === "" ? "" : `${message.body}\n`;
+  while (rest !== "") {
+    const next = lines.find(({ text }) => rest.startsWith(text));
+    if (next === undefined) {
+      return null;
     }
+    rows.push([next.key, next.value]);
+    rest = rest.slice(next.text.length);
   }
   return rows;
 }
@@ -206,7 +207,7 @@ function link(text) {
 
 /** The time of day, with the day in front unless it is today. */
 function time(at) {
-  const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const today = at.toDateString() === new Date().toDateString();
   return today ? clock : `${at.toLocaleDateString()} ${clock}`;
 }

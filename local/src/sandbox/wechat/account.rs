@@ -5,9 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::clock::Day;
 
+use super::held::Tokens;
 use super::refusal::Refusal;
 use super::repeats::Repeats;
-use super::token::Tokens;
+
 use crate::sandbox::clock::beijing_day;
 use crate::sandbox::world::WechatAccount;
 

@@ -12,6 +12,7 @@
 
 mod account;
 mod controls;
+mod held;
 mod refusal;
 mod repeats;
 mod template;
@@ -73,7 +74,7 @@ impl Wechat {
         if access_token.is_empty() {
             return Err(Refusal::TokenMissing);
         }
-        if !token::is_well_formed(access_token) {
+        if !held::is_well_formed(access_token) {
             return Err(Refusal::TokenIllegal);
         }
         for account in &self.accounts {

@@ -135,7 +135,7 @@ fn accept(sandbox: &Sandbox, access_token: &str, method: &Method, body: &[u8]) -
             recipient: openid,
             title: &title,
             body: &shown,
-            raw: &*kept(text, msgid)?,
+            raw: &kept(text, msgid)?,
         })
         .map_err(|error| {
             tracing::error!(%error, "the sandbox inbox cannot be written");

@@ -24,13 +24,26 @@ fn what_was_written_is_read() {
 }
 
 #[test]
-fn a_full_segment_fits_one_write_unit() {
-    // Ids as WeChat gives them: 19 digits, growing with time; slots as far apart as follows of a busy deployment.
-    let entries: BTreeMap<u64, Entry> = (0..SEGMENT_ENTRIES as u64)
-        .map(|n| (1_500_000_000 + n * 700, sent(3_717_005_636_572_528_642 + n * n * 70_000_000)))
+fn a_batch_of_500_is_four_segments_when_the_vendors_ids_grow_with_time() {
+    // Ids of 19 digits that grow by milliseconds shifted by 22 bits; follows as far apart as on a busy deployment.
+    let entries: BTreeMap<u64, Entry> = (0..125u64)
+        .map(|n| (1_500_000_000 + n * 90, sent(3_717_005_636_572_528_642 + ((n * 37 % 125) << 22))))
         .collect();
     let bytes = encode(&entries).len();
-    assert!(bytes <= 960, "{bytes} bytes; keys and attribute names take about 60 more");
+    assert!(bytes <= SEGMENT_BYTES, "{bytes} bytes");
+}
+
+#[test]
+fn the_least_number_of_entries_fits_whatever_they_are() {
+    let worst = |n: u64| Entry {
+        state: if n.is_multiple_of(2) { State::Sent } else { State::Content },
+        vendor_code: Some(if n.is_multiple_of(2) { i32::MIN } else { i32::MAX }),
+        vendor_id: Some(if n.is_multiple_of(2) { 0 } else { 1 << 63 }),
+    };
+    let most = SEGMENT_ENTRIES_AT_LEAST as u64;
+    let entries = (0..most).map(|n| (n * (u64::MAX / most), worst(n))).collect();
+    let bytes = encode(&entries).len();
+    assert!(bytes <= SEGMENT_BYTES, "{bytes} bytes");
 }
 
 #[test]
@@ -39,8 +52,9 @@ fn nonsense_is_refused_not_guessed() {
     assert_eq!(decode(&[]), Err(UnreadableRecord("it is empty")));
     assert_eq!(decode(&[9]), Err(UnreadableRecord("its version is unknown")));
     assert_eq!(decode(&whole[..whole.len() - 1]), Err(UnreadableRecord("it is cut short")));
-    assert_eq!(decode(&[1, 0, 0x0f]), Err(UnreadableRecord("it holds an unknown state")));
-    assert_eq!(decode(&[&[1][..], &[0xff; 11]].concat()), Err(UnreadableRecord("a number is too long")));
+    assert_eq!(decode(&[1, 0x0f, 1, 0]), Err(UnreadableRecord("it holds an unknown state")));
+    assert_eq!(decode(&[&[1, 0, 1][..], &[0xff; 11]].concat()), Err(UnreadableRecord("a number is too long")));
+    assert_eq!(decode(&[1, 0, 0xff, 0xff, 0x7f]), Err(UnreadableRecord("it is cut short")), "a run that never ends");
 }
 
 #[test]

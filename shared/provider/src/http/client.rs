@@ -229,3 +229,24 @@ fn root_cause(error: &(dyn Error + 'static)) -> Arc<str> {
     }
     innermost.to_string().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::server::{Reply, Server};
+
+    /// The connection itself is seconds old by the process's own clock, which may stand still while it is frozen.
+    #[tokio::test]
+    async fn the_wall_clock_tells_that_a_pool_has_slept() {
+        let server = Server::start(|_| Reply::json("{}")).await;
+        let client = HttpClient::new(HttpSettings::default());
+        let minute = Duration::from_secs(60);
+        let now = SystemTime::now();
+        for (used, connections) in [(now, 1), (now, 1), (now - minute, 2), (now + minute, 3)] {
+            client.0.pool.lock().unwrap().used = used;
+            client.send(HttpRequest::get(server.url("/"))).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert_eq!(server.connections(), connections, "{used:?}");
+        }
+    }
+}

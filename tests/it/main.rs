@@ -1,0 +1,5 @@
+//! The integration tests: one binary, a fresh stack in memory per test, the same SDK calls as in the cloud.
+
+mod cost;
+mod faults;
+mod wxpusher;

@@ -1,0 +1,114 @@
+//! Permissions: what the capabilities of a function need, and no action more.
+
+use super::channels;
+use super::functions::differ;
+use super::project::{FUNCTION, Project, attribute, logical_id, reference};
+use gateway::config::channel_queue_variable;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use store::Resource;
+
+/// The policies of each function grant exactly the actions of its capabilities.
+pub(crate) fn grants(project: &Project) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for function in &project.functions {
+        let id = logical_id(function);
+        let needed = (function.grants)();
+        let needed = needed.iter().map(|grant| granted(grant.action, &arn(grant.resource))).collect();
+        let mut found = BTreeSet::new();
+        for policy in listed(&project.properties(FUNCTION, &id)["Policies"]) {
+            let statements = listed(&policy["Statement"]);
+            if statements.is_empty() {
+                wrong.push(format!("{id}: a policy that is no list of statements: {policy}"));
+            }
+            for statement in statements {
+                read_statement(&id, statement, &mut found, &mut wrong);
+            }
+        }
+        differ(&format!("permissions of {id}"), &needed, &found, &mut wrong);
+        if !project.setting(&id, "Role").is_null() {
+            wrong.push(format!("{id}: a role of its own escapes this comparison"));
+        }
+    }
+    wrong
+}
+
+fn read_statement(id: &str, statement: &Value, found: &mut BTreeSet<String>, wrong: &mut Vec<String>) {
+    let keys: Vec<&str> = statement.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+    if statement["Effect"] != "Allow" || keys.iter().any(|key| !["Sid", "Effect", "Action", "Resource"].contains(key)) {
+        wrong.push(format!("{id}: a statement that is more than Allow, Action, Resource: {statement}"));
+    }
+    for action in listed(&statement["Action"]) {
+        let action = action.as_str().unwrap_or_default();
+        if action.contains('*') {
+            wrong.push(format!("{id}: the action {action} is a wildcard"));
+        }
+        for resource in listed(&statement["Resource"]) {
+            // Objects of the bucket are the one thing that has no name of its own.
+            if resource.as_str().is_some_and(|arn| arn.contains('*')) {
+                wrong.push(format!("{id}: the resource {resource} is a wildcard"));
+            }
+            if !found.insert(granted(action, resource)) {
+                wrong.push(format!("{id}: {action} on {resource} is granted twice"));
+            }
+        }
+    }
+}
+
+fn granted(action: &str, resource: &Value) -> String {
+    format!("{action} on {resource}")
+}
+
+/// One value, or a list of them.
+fn listed(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Array(values) => values.iter().collect(),
+        one => vec![one],
+    }
+}
+
+/// How a policy names what is granted.
+fn arn(resource: Resource) -> Value {
+    match resource {
+        Resource::Apps => attribute("AppsTable", "Arn"),
+        Resource::Tokens => attribute("TokensTable", "Arn"),
+        Resource::Users => attribute("UsersTable", "Arn"),
+        Resource::Tasks => attribute("TasksTable", "Arn"),
+        Resource::Bucket => json!({ "Fn::Sub": "${Bucket.Arn}/*" }),
+        Resource::TasksQueue => attribute("TasksQueue", "Arn"),
+        Resource::ChannelQueue(channel) => attribute(&channels::queue(channel), "Arn"),
+        Resource::Key => attribute("SealKey", "Arn"),
+    }
+}
+
+/// The environment variable by which a function knows what it may use, and its value.
+fn name(resource: Resource) -> (String, Value) {
+    let variable = |name: &str, id: &str| (name.to_owned(), reference(id));
+    match resource {
+        Resource::Apps => variable("TUISONG_APPS_TABLE", "AppsTable"),
+        Resource::Tokens => variable("TUISONG_TOKENS_TABLE", "TokensTable"),
+        Resource::Users => variable("TUISONG_USERS_TABLE", "UsersTable"),
+        Resource::Tasks => variable("TUISONG_TASKS_TABLE", "TasksTable"),
+        Resource::Bucket => variable("TUISONG_BUCKET", "Bucket"),
+        Resource::TasksQueue => variable("TUISONG_TASKS_QUEUE_URL", "TasksQueue"),
+        Resource::ChannelQueue(channel) => variable(&channel_queue_variable(channel), &channels::queue(channel)),
+        Resource::Key => ("TUISONG_KMS_KEY".to_owned(), attribute("SealKey", "Arn")),
+    }
+}
+
+/// A function that may use something is told what it is called.
+pub(crate) fn names(project: &Project) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for function in &project.functions {
+        let id = logical_id(function);
+        let environment = project.environment(&id);
+        let resources: BTreeSet<Resource> = (function.grants)().iter().map(|grant| grant.resource).collect();
+        for (variable, value) in resources.into_iter().map(name) {
+            if environment.get(&variable) != Some(&value) {
+                wrong.push(format!("{id}: {variable} is not {value}"));
+            }
+        }
+    }
+    wrong
+}

@@ -1,0 +1,253 @@
+//! What the integration tests share: a client, and a stack with people in it.
+//!
+//! Everything here panics when something is not as a test assumes: that is how a test fails.
+
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use local::sandbox::{Followers, Message, Template, WechatAccount, World};
+use local::{Options, Stack, seed};
+use model::app::{App, Topic};
+use model::audience::Follower;
+use model::clock::{Clock, Timestamp};
+use model::ids::{AccountId, AppId, OpenId, TopicId, Uid};
+use model::secret::Secret;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use store::Capability;
+use store::apps::AppWriter;
+use store::follows::{FollowWriter, Person};
+
+/// How long a test waits for what must happen.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A reply, read whole.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text))
+    }
+
+    /// `code` of a WxPusher answer, after checking what every one of them must have.
+    pub fn code(&self) -> i64 {
+        let body = self.json();
+        let object = body.as_object().expect("an object");
+        let keys: Vec<&str> = object.keys().map(String::as_str).collect();
+        for key in ["code", "msg", "data", "success"] {
+            assert!(keys.contains(&key), "`{key}` is missing in {body}");
+        }
+        assert_eq!(body["success"], json!(body["code"] == 1000), "{body}");
+        assert_eq!(self.headers["content-type"], "application/json;charset=UTF-8");
+        body["code"].as_i64().expect("an integer code")
+    }
+
+    /// `msg` of a WxPusher answer.
+    pub fn msg(&self) -> String {
+        self.json()["msg"].as_str().expect("a text").to_owned()
+    }
+
+    /// The targets of a send that answered 1000.
+    pub fn targets(&self) -> Vec<Value> {
+        assert_eq!((self.status, self.code()), (StatusCode::OK, 1000), "{}", self.text);
+        assert_eq!(self.msg(), "处理成功");
+        self.json()["data"].as_array().expect("a list").clone()
+    }
+
+    /// The message id of the only target of a send.
+    pub fn message_id(&self) -> u64 {
+        let targets = self.targets();
+        assert_eq!(targets.len(), 1, "{}", self.text);
+        targets[0]["messageId"].as_u64().unwrap_or_else(|| panic!("no id in {}", self.text))
+    }
+}
+
+/// A client that follows nothing and keeps nothing but connections.
+#[derive(Clone)]
+pub struct Client {
+    base: String,
+    inner: HyperClient<HttpConnector, Full<bytes::Bytes>>,
+}
+
+impl Client {
+    /// A client of the server at `base`.
+    pub fn new(base: &str) -> Self {
+        Self { base: base.to_owned(), inner: HyperClient::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// Sends a request with exactly these headers and this body.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<bytes::Bytes>) -> Answer {
+        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into())).expect("a request");
+        let response = self.inner.request(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], "").await
+    }
+
+    /// POST of JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, &[("content-type", "application/json")], body.to_string()).await
+    }
+}
+
+/// A stack with clients for its two addresses.
+pub struct Town {
+    /// The product.
+    pub stack: Stack,
+    /// A client of the API.
+    pub api: Client,
+    /// A client of the stand-ins.
+    pub sandbox: Client,
+}
+
+impl Town {
+    /// With the demo seed.
+    pub async fn demo() -> Self {
+        Self::with(Options::for_tests()).await
+    }
+
+    /// With these options.
+    pub async fn with(options: Options) -> Self {
+        let stack = Stack::start(options).await.expect("a stack");
+        let (api, sandbox) = (Client::new(stack.url()), Client::new(stack.sandbox_url()));
+        Self { stack, api, sandbox }
+    }
+
+    /// With the demo seed, and `followers` more people who follow app 1 and topic [`CROWD_TOPIC`] of it, as
+    /// [`crowd_uid`] and [`crowd_openid`].
+    pub async fn with_crowd(options: Options, followers: u64) -> Self {
+        let town = Self::with(Options { world: world_with_crowd(followers), ..options }).await;
+        town.settle_crowd(CROWD_TOPIC, followers, |_| {}).await;
+        town
+    }
+
+    /// Writes `count` people who follow app 1 and `topic` (created here) of it; `change` may alter each follow.
+    pub async fn settle_crowd(&self, topic: u64, count: u64, change: impl Fn(&mut Follower)) {
+        let store = self.stack.store();
+        let now = self.now();
+        let follower = |n: u64, follow_id: u64| {
+            let mut follower = seed::follower(crowd_uid(n), crowd_openid(n), follow_id, now);
+            change(&mut follower);
+            follower
+        };
+        let people: Vec<Person> = (1..=count)
+            .map(|n| Person { account: AccountId::new(seed::ACCOUNT), openid: crowd_openid(n), uid: crowd_uid(n) })
+            .collect();
+        let of_app: Vec<Follower> = (1..=count).map(|n| follower(n, 1_000_000 + n)).collect();
+        let of_topic: Vec<Follower> = (1..=count).map(|n| follower(n, 2_000_000 + n)).collect();
+        let follows = FollowWriter::open(store);
+        let (app, topic_id) = (AppId::new(1), TopicId::new(topic));
+        let topic = Topic { id: topic_id, name: format!("crowd {topic}"), in_product: false, shards: 1 };
+        AppWriter::open(store).put_topic(app, &topic).await.expect("a topic");
+        follows.put_people(&people).await.expect("people");
+        follows.put_app_follows(app, &of_app).await.expect("follows");
+        follows.put_topic_follows(app, topic_id, 0, &of_topic).await.expect("follows");
+    }
+
+    /// Writes an app of its own, on the demo account.
+    pub async fn put_app(&self, app: &App, token: &str) {
+        AppWriter::open(self.stack.store()).put(app, &Secret::new(token.to_owned())).await.expect("an app");
+    }
+
+    /// What time the functions think it is.
+    pub fn now(&self) -> Timestamp {
+        self.stack.clock().now()
+    }
+
+    /// Sends as demo app 1; `body` needs no token.
+    pub async fn send(&self, mut body: Value) -> Answer {
+        body["appToken"] = json!(seed::APP_TOKEN);
+        self.api.post("/api/send/message", &body).await
+    }
+
+    /// Status of a message: `data`, after checking the rest.
+    pub async fn status(&self, message_id: u64) -> i64 {
+        let answer = self.api.get(&format!("/api/send/query/{message_id}")).await;
+        assert_eq!(answer.code(), 1000, "{}", answer.text);
+        answer.json()["data"].as_i64().expect("an integer")
+    }
+
+    /// Every message in the inbox.
+    pub fn inbox(&self) -> Vec<Message> {
+        self.stack.sandbox().messages_since(0).expect("an inbox")
+    }
+
+    /// Waits until the inbox holds `count` messages, and a moment longer to see that it stays there.
+    pub async fn inbox_of(&self, count: usize) -> Vec<Message> {
+        until(&format!("{count} messages in the inbox"), || async { self.inbox().len() >= count }).await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let inbox = self.inbox();
+        assert_eq!(inbox.len(), count, "more messages than there should be");
+        inbox
+    }
+
+    /// Waits until the message has this status.
+    pub async fn status_of(&self, message_id: u64, status: i64) {
+        until(&format!("status {status} of {message_id}"), || async { self.status(message_id).await == status }).await;
+    }
+
+    /// Stops the stack.
+    pub async fn close(self) {
+        self.stack.stop().await;
+    }
+}
+
+/// The topic that [`Town::with_crowd`] fills.
+pub const CROWD_TOPIC: u64 = 77;
+
+/// UID of the `n`-th of a crowd.
+pub fn crowd_uid(n: u64) -> Uid {
+    seed::numbered_uid("crowd", n).expect("a UID")
+}
+
+/// Openid of the `n`-th of a crowd.
+pub fn crowd_openid(n: u64) -> OpenId {
+    OpenId::new(format!("ocrowd{n:022}"))
+}
+
+/// The demo world with a crowd that follows the official account.
+pub fn world_with_crowd(followers: u64) -> World {
+    let mut world = World::demo();
+    world.wechat[0] = official(followers);
+    world
+}
+
+fn official(followers: u64) -> WechatAccount {
+    let demo = (1..=seed::FOLLOWERS).map(|n| seed::openid(n).as_str().to_owned());
+    let crowd = (1..=followers).map(|n| crowd_openid(n).as_str().to_owned());
+    let everybody: Vec<String> = demo.chain(crowd).collect();
+    WechatAccount::official(seed::ACCOUNT, seed::SECRET)
+        .with_followers(Followers::listed(everybody.iter().map(String::as_str)))
+        .with_template(Template::new("demo-keyword", &["first", "keyword1", "keyword2", "keyword3", "remark"]))
+        .with_template(Template::new("demo-typed", &["thing1", "time2", "character_string3"]))
+        .with_mini_program("wx00000000000000d2", true)
+}
+
+/// Waits until `holds` holds, or fails naming `what`.
+pub async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+}
