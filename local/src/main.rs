@@ -28,6 +28,9 @@ struct Arguments {
     /// What stands in the tables at first.
     #[arg(long, value_enum, default_value_t = SeedArgument::Demo)]
     seed: SeedArgument,
+    /// People who follow the demo app and its topic 77 besides the three, for trying out mass messages.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    crowd: u64,
     /// Address of the stand-ins, their inbox page and their controls.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
     sandbox_listen: SocketAddr,
@@ -65,6 +68,7 @@ impl Arguments {
                 SeedArgument::Demo => Seed::Demo,
                 SeedArgument::None => Seed::None,
             },
+            crowd: self.crowd,
             ..Options::default()
         }
     }

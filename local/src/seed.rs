@@ -1,5 +1,6 @@
 //! The demo seed: the same on every machine, so that documents and tests can quote it. Its keys are public.
 
+use crate::sandbox::{Followers, World};
 use model::account::{NoticeField, NoticePart, NoticeTemplate, WechatAccount};
 use model::app::{App, Topic};
 use model::audience::Follower;
@@ -7,7 +8,7 @@ use model::clock::Timestamp;
 use model::ids::{AccountId, AppId, FollowId, OpenId, TopicId, Uid};
 use model::secret::Secret;
 use store::accounts::AccountWriter;
-use store::apps::{AppWriter, Senders};
+use store::apps::{AppWriter, Senders, Topics};
 use store::follows::{FollowWriter, Person};
 use store::{Capability, Store, StoreError};
 
@@ -86,6 +87,59 @@ pub fn follower(uid: Uid, openid: OpenId, follow_id: u64, now: Timestamp) -> Fol
     }
 }
 
+/// The topic of app 1 that a crowd follows.
+pub const CROWD_TOPIC: u64 = 77;
+
+/// UID of the `n`-th of a crowd (from 1).
+pub fn crowd_uid(n: u64) -> Result<Uid, StoreError> {
+    numbered_uid("crowd", n)
+}
+
+/// Openid of the `n`-th of a crowd (from 1).
+pub fn crowd_openid(n: u64) -> OpenId {
+    OpenId::new(format!("ocrowd{n:022}"))
+}
+
+/// The demo world with a crowd of `count` that follows the official account.
+pub fn world_with_crowd(count: u64) -> World {
+    let mut world = World::demo();
+    let demo = (1..=FOLLOWERS).map(openid);
+    let everybody: Vec<OpenId> = demo.chain((1..=count).map(crowd_openid)).collect();
+    for account in &mut world.wechat {
+        account.followers = Followers::listed(everybody.iter().map(OpenId::as_str));
+    }
+    world
+}
+
+/// Writes `count` people who follow app 1 and `topic`, which is created; `change` may alter each follow. Everything is
+/// written again when it is there already.
+pub async fn crowd(
+    store: &Store,
+    topic: u64,
+    count: u64,
+    now: Timestamp,
+    change: impl Fn(&mut Follower),
+) -> Result<(), StoreError> {
+    let (mut people, mut of_app, mut of_topic) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 1..=count {
+        let (uid, openid) = (crowd_uid(n)?, crowd_openid(n));
+        people.push(Person { account: AccountId::new(ACCOUNT), openid: openid.clone(), uid: uid.clone() });
+        for (follows, first) in [(&mut of_app, 1_000_000), (&mut of_topic, 2_000_000)] {
+            let mut follow = follower(uid.clone(), openid.clone(), first + n, now);
+            change(&mut follow);
+            follows.push(follow);
+        }
+    }
+    let (app, topic_id) = (AppId::new(1), TopicId::new(topic));
+    let topic = Topic { id: topic_id, name: "人群".to_owned(), in_product: false, shards: 1 };
+    let (apps, follows) = (AppWriter::open(store), FollowWriter::open(store));
+    follows.put_people(&people).await?;
+    follows.put_app_follows(app, &of_app).await?;
+    follows.put_topic_follows(app, topic_id, 0, &of_topic).await?;
+    // Last: a topic that can be sent to is whole.
+    apps.put_topic(app, &topic).await
+}
+
 /// Writes the seed unless it is there already: a second start leaves what was changed since the first.
 pub async fn demo(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let present = Senders::open(store).by_token(&Secret::new(APP_TOKEN.to_owned())).await?;
@@ -113,4 +167,13 @@ pub async fn demo(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     )?;
     // Last: its presence says that the seed is whole.
     apps.put(&first, &Secret::new(first_token.to_owned())).await
+}
+
+/// Writes a crowd of `count` unless there is one already.
+pub async fn crowd_once(store: &Store, count: u64, now: Timestamp) -> Result<(), StoreError> {
+    let present = Topics::open(store).get(AppId::new(1), TopicId::new(CROWD_TOPIC)).await?;
+    if count == 0 || present.is_some() {
+        return Ok(());
+    }
+    crowd(store, CROWD_TOPIC, count, now, |_| {}).await
 }

@@ -55,8 +55,10 @@ pub struct Options {
     pub upstream: Upstream,
     /// What stands in the tables at first.
     pub seed: Seed,
-    /// Who exists at the stand-ins.
-    pub world: World,
+    /// How many more people follow demo app 1 and its topic [`seed::CROWD_TOPIC`].
+    pub crowd: u64,
+    /// Who exists at the stand-ins; `None` is the demo world and the crowd.
+    pub world: Option<World>,
     /// Whether queues are worked; a test may want to do it by hand.
     pub pollers: bool,
     /// Whether schedules run; a test calls [`Stack::run_schedule`].
@@ -77,7 +79,8 @@ impl Default for Options {
             data: Some(PathBuf::from(".tuisong")),
             upstream: Upstream::Sandbox,
             seed: Seed::Demo,
-            world: World::demo(),
+            crowd: 0,
+            world: None,
             pollers: true,
             schedules: true,
             visibility: None,
@@ -183,7 +186,8 @@ impl Stack {
         let aws = Aws::start(storage).await?;
         let deployment = deploy(&template, &aws, options.visibility).await?;
         let sink = Arc::new(Sink(aws.calls.clone()));
-        let sandbox = Sandbox::open(options.world.clone(), options.data.clone(), sink)
+        let world = options.world.clone().unwrap_or_else(|| seed::world_with_crowd(options.crowd));
+        let sandbox = Sandbox::open(world, options.data.clone(), sink)
             .map_err(|source| StackError::Data { folder: options.data.clone().unwrap_or_default(), source })?;
 
         let clock = Arc::new(ShiftedClock::default());
@@ -191,6 +195,7 @@ impl Stack {
         let context = Arc::new(Context::with(config, clock.clone(), Metrics::counted()));
         if options.seed == Seed::Demo {
             seed::demo(&context.store, clock.now()).await?;
+            seed::crowd_once(&context.store, options.crowd, clock.now()).await?;
         }
 
         let (stop, stopping) = watch::channel(false);

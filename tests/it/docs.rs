@@ -1,11 +1,14 @@
 //! The documents held against the code: whoever adds a code, a metric, a channel or a setting writes it down.
 
+use crate::template::channels::queue;
 use crate::template::environment;
-use crate::template::project::{Project, root, rust_files, text};
+use crate::template::project::{Project, attribute, root, rust_files, text};
+use gateway::Context;
 use gateway::metrics::Metric;
 use model::channel::ChannelKind;
 use model::wxpusher::Refusal;
-use std::collections::BTreeSet;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 type Names = BTreeSet<String>;
@@ -41,13 +44,14 @@ fn codes(source: &str) -> Names {
     let source = source.split("#[cfg(test)]").next().unwrap_or_default();
     let mut found = Names::new();
     for function in source.split("fn code(").skip(1) {
-        let mut depth = 0;
-        let body = function.split_inclusive(['{', '}']).take_while(|piece| {
-            let inside = depth > 0 || piece.ends_with('{');
+        let (mut depth, mut body) = (0, String::new());
+        for piece in function.split_inclusive(['{', '}']) {
+            body.push_str(piece);
             depth += if piece.ends_with('{') { 1 } else { -1 };
-            inside
-        });
-        let body: String = body.collect();
+            if depth == 0 {
+                break;
+            }
+        }
         found.extend(body.split('"').skip(1).step_by(2).map(str::to_owned));
     }
     for marker in ["refused(", "code:"] {
@@ -102,7 +106,16 @@ fn every_channel_has_its_row() {
 fn the_words_of_the_field_are_explained() {
     let explained: Names = first_cells(&text("docs/glossary.md")).into_iter().collect();
     for word in [
-        "app", "recipient", "channel", "message", "task", "batch", "delivery", "attempt", "outcome", "receipt",
+        "app",
+        "recipient",
+        "channel",
+        "message",
+        "task",
+        "batch",
+        "delivery",
+        "attempt",
+        "outcome",
+        "receipt",
         "fan-out",
     ] {
         assert!(explained.contains(word), "docs/glossary.md does not explain `{word}`");
@@ -112,12 +125,45 @@ fn the_words_of_the_field_are_explained() {
 #[test]
 fn every_setting_is_explained() {
     let page = text("docs/operations.md");
+    // A row may explain several that belong together.
+    let explained: Names = first_cells(&page)
+        .iter()
+        .flat_map(|cell| cell.split(", "))
+        .map(|name| name.trim_matches('`').to_owned())
+        .collect();
+    let parameters: Names =
+        Project::read().template["Parameters"].as_object().expect("parameters").keys().cloned().collect();
+    let missing: Vec<_> = parameters.difference(&explained).collect();
+    assert!(missing.is_empty(), "docs/operations.md does not explain the parameters {missing:?}");
+
+    let of_explained: Names =
+        explained.into_iter().filter(|name| name.starts_with("TUISONG_") || name.starts_with("AWS_")).collect();
+    assert_eq!(of_explained, environment::known(), "docs/operations.md explains other variables than are read");
+}
+
+#[test]
+fn the_calls_in_flight_are_those_of_code_and_template() {
     let project = Project::read();
-    let parameters = project.template["Parameters"].as_object().expect("parameters").keys().cloned();
-    // Lambda sets region and credentials itself; the endpoints per service are for deployments outside AWS.
-    let variables = environment::known().into_iter().filter(|name| name.starts_with("TUISONG_"));
-    let missing: Vec<String> = parameters.chain(variables).filter(|name| !page.contains(&format!("`{name}`"))).collect();
-    assert_eq!(missing, Vec::<String>::new(), "docs/operations.md does not explain these");
+    let config = environment::read_through(&BTreeMap::new()).0.expect("a configuration");
+    let context = Context::new(config);
+    let page = text("docs/metrics.md");
+    for &channel in ChannelKind::ALL {
+        let header = page.lines().find(|line| line.starts_with("| what |") && line.contains(channel.as_str()));
+        let column = header.and_then(|line| line.split('|').position(|cell| cell.trim() == channel.as_str()));
+        let column = column.unwrap_or_else(|| panic!("docs/metrics.md has no column `{channel}`"));
+        let figure = |what: &str| {
+            let row = page.lines().find(|line| line.starts_with(&format!("| {what} |")));
+            let cell = row.and_then(|row| row.split('|').nth(column)).map(str::trim);
+            cell.and_then(|cell| cell.parse::<u64>().ok()).unwrap_or_else(|| panic!("no figure for `{what}`"))
+        };
+        let sources = project.events("DeliverFunction", "SQS");
+        let queue = attribute(&queue(channel), "Arn");
+        let (_, source) = sources.iter().find(|(_, event)| event["Queue"] == queue).expect("the channel's mapping");
+        let in_flight = context.channels().channel(channel).limits().calls_in_flight.get();
+        assert_eq!(figure("calls in flight per instance"), in_flight as u64);
+        assert_eq!(json!(figure("batches per invocation")), source["BatchSize"]);
+        assert_eq!(json!(figure("instances")), source["ScalingConfig"]["MaximumConcurrency"]);
+    }
 }
 
 #[test]

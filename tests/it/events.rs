@@ -94,7 +94,9 @@ async fn take(stack: &Stack, queue: &str) -> Value {
 fn shape(value: &Value) -> BTreeSet<String> {
     fn walk(at: &str, value: &Value, shape: &mut BTreeSet<String>) {
         match value {
-            Value::Object(fields) => fields.iter().for_each(|(name, value)| walk(&format!("{at}.{name}"), value, shape)),
+            Value::Object(fields) => {
+                fields.iter().for_each(|(name, value)| walk(&format!("{at}.{name}"), value, shape))
+            }
             Value::Array(values) => values.iter().take(1).for_each(|value| walk(&format!("{at}[]"), value, shape)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => drop(shape.insert(at.to_owned())),
         }
@@ -137,7 +139,8 @@ fn every_function_has_an_event_of_its_kind() {
             Kind::Schedule { .. } => {
                 // EventBridge hands over the constant of the rule, and nothing else.
                 let events = Project::read().events(&logical_id(&function(&name)), "Schedule");
-                let input: Value = serde_json::from_str(events[0].1["Input"].as_str().expect("an input")).expect("JSON");
+                let input: Value =
+                    serde_json::from_str(events[0].1["Input"].as_str().expect("an input")).expect("JSON");
                 assert_eq!(event, input, "{file}");
             }
         }
@@ -229,7 +232,8 @@ async fn the_fallback_knows_every_path_of_the_others() {
         let Kind::Http { routes, .. } = other.kind else { continue };
         for route in routes.iter().filter(|route| route.method != Method::Any) {
             let mut event = event("fallback");
-            let path: Vec<&str> = route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
+            let path: Vec<&str> =
+                route.path.split('/').map(|part| if part.starts_with('{') { "1" } else { part }).collect();
             event["rawPath"] = path.join("/").into();
             event["requestContext"]["http"]["method"] = "PATCH".into();
             let reply = http(&stack, "fallback", &event).await;

@@ -2,4 +2,5 @@
 
 mod cost;
 mod faults;
+mod kill;
 mod wxpusher;

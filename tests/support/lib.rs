@@ -2,23 +2,24 @@
 //!
 //! Everything here panics when something is not as a test assumes: that is how a test fails.
 
+pub mod kill;
+
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use local::sandbox::{Followers, Message, Template, WechatAccount, World};
+use local::sandbox::Message;
 use local::{Options, Stack, seed};
-use model::app::{App, Topic};
+use model::app::App;
 use model::audience::Follower;
 use model::clock::{Clock, Timestamp};
-use model::ids::{AccountId, AppId, OpenId, TopicId, Uid};
+use model::ids::Uid;
 use model::secret::Secret;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use store::Capability;
 use store::apps::AppWriter;
-use store::follows::{FollowWriter, Person};
 
 /// How long a test waits for what must happen.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -88,15 +89,28 @@ impl Client {
 
     /// Sends a request with exactly these headers and this body.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<bytes::Bytes>) -> Answer {
+        self.try_send(method, path, headers, body).await.expect("an answer")
+    }
+
+    /// The same, for a server that may be gone: `None` when no whole answer came back.
+    pub async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<bytes::Bytes>,
+    ) -> Option<Answer> {
         let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body.into())).expect("a request");
-        let response = self.inner.request(request).await.expect("an answer");
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("a body").to_bytes();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+        self.receive(request.body(Full::new(body.into())).expect("a request")).await
+    }
+
+    async fn receive(&self, request: http::Request<Full<bytes::Bytes>>) -> Option<Answer> {
+        let (parts, body) = self.inner.request(request).await.ok()?.into_parts();
+        let bytes = body.collect().await.ok()?.to_bytes();
+        Some(Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() })
     }
 
     /// GET.
@@ -133,35 +147,15 @@ impl Town {
         Self { stack, api, sandbox }
     }
 
-    /// With the demo seed, and `followers` more people who follow app 1 and topic [`CROWD_TOPIC`] of it, as
-    /// [`crowd_uid`] and [`crowd_openid`].
-    pub async fn with_crowd(options: Options, followers: u64) -> Self {
-        let town = Self::with(Options { world: world_with_crowd(followers), ..options }).await;
-        town.settle_crowd(CROWD_TOPIC, followers, |_| {}).await;
-        town
+    /// With the demo seed, and `crowd` more people who follow app 1 and topic [`CROWD_TOPIC`] of it, as [`crowd_uid`]
+    /// and [`crowd_openid`].
+    pub async fn with_crowd(options: Options, crowd: u64) -> Self {
+        Self::with(Options { crowd, ..options }).await
     }
 
     /// Writes `count` people who follow app 1 and `topic` (created here) of it; `change` may alter each follow.
     pub async fn settle_crowd(&self, topic: u64, count: u64, change: impl Fn(&mut Follower)) {
-        let store = self.stack.store();
-        let now = self.now();
-        let follower = |n: u64, follow_id: u64| {
-            let mut follower = seed::follower(crowd_uid(n), crowd_openid(n), follow_id, now);
-            change(&mut follower);
-            follower
-        };
-        let people: Vec<Person> = (1..=count)
-            .map(|n| Person { account: AccountId::new(seed::ACCOUNT), openid: crowd_openid(n), uid: crowd_uid(n) })
-            .collect();
-        let of_app: Vec<Follower> = (1..=count).map(|n| follower(n, 1_000_000 + n)).collect();
-        let of_topic: Vec<Follower> = (1..=count).map(|n| follower(n, 2_000_000 + n)).collect();
-        let follows = FollowWriter::open(store);
-        let (app, topic_id) = (AppId::new(1), TopicId::new(topic));
-        let topic = Topic { id: topic_id, name: format!("crowd {topic}"), in_product: false, shards: 1 };
-        AppWriter::open(store).put_topic(app, &topic).await.expect("a topic");
-        follows.put_people(&people).await.expect("people");
-        follows.put_app_follows(app, &of_app).await.expect("follows");
-        follows.put_topic_follows(app, topic_id, 0, &of_topic).await.expect("follows");
+        seed::crowd(self.stack.store(), topic, count, self.now(), change).await.expect("a crowd");
     }
 
     /// Writes an app of its own, on the demo account.
@@ -212,35 +206,11 @@ impl Town {
     }
 }
 
-/// The topic that [`Town::with_crowd`] fills.
-pub const CROWD_TOPIC: u64 = 77;
+pub use local::seed::{CROWD_TOPIC, crowd_openid};
 
 /// UID of the `n`-th of a crowd.
 pub fn crowd_uid(n: u64) -> Uid {
-    seed::numbered_uid("crowd", n).expect("a UID")
-}
-
-/// Openid of the `n`-th of a crowd.
-pub fn crowd_openid(n: u64) -> OpenId {
-    OpenId::new(format!("ocrowd{n:022}"))
-}
-
-/// The demo world with a crowd that follows the official account.
-pub fn world_with_crowd(followers: u64) -> World {
-    let mut world = World::demo();
-    world.wechat[0] = official(followers);
-    world
-}
-
-fn official(followers: u64) -> WechatAccount {
-    let demo = (1..=seed::FOLLOWERS).map(|n| seed::openid(n).as_str().to_owned());
-    let crowd = (1..=followers).map(|n| crowd_openid(n).as_str().to_owned());
-    let everybody: Vec<String> = demo.chain(crowd).collect();
-    WechatAccount::official(seed::ACCOUNT, seed::SECRET)
-        .with_followers(Followers::listed(everybody.iter().map(String::as_str)))
-        .with_template(Template::new("demo-keyword", &["first", "keyword1", "keyword2", "keyword3", "remark"]))
-        .with_template(Template::new("demo-typed", &["thing1", "time2", "character_string3"]))
-        .with_mini_program("wx00000000000000d2", true)
+    seed::crowd_uid(n).expect("a UID")
 }
 
 /// Waits until `holds` holds, or fails naming `what`.

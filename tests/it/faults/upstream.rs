@@ -354,7 +354,7 @@ async fn messages_of_an_unknown_account_wait_for_it() {
             .with_followers(Followers::numbered("odemo", 23, 3))
             .with_template(Template::new("demo-keyword", &["first", "keyword1", "keyword2", "keyword3", "remark"])),
     );
-    let town = Town::with(Options { world, ..impatient() }).await;
+    let town = Town::with(Options { world: Some(world), ..impatient() }).await;
     let app = App {
         id: AppId::new(9),
         name: "orphan".to_owned(),

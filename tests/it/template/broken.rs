@@ -57,9 +57,15 @@ fn a_function_that_is_missing_or_too_many_somewhere() {
         p.set("OtherFunction", copy);
     });
     noticed(rule, "files in functions/src/bin: page is missing", |p| drop(p.binaries.remove("page")));
-    noticed(rule, "files in functions/src/bin: other is too many", |p| drop(p.binaries.insert("other".to_owned(), String::new())));
-    noticed(rule, "[[bin]] of functions/Cargo.toml: page is missing", |p| drop(p.manifest.remove("page")));
-    noticed(rule, "[[bin]] of functions/Cargo.toml: other is too many", |p| drop(p.manifest.insert("other".to_owned())));
+    noticed(rule, "files in functions/src/bin: other is too many", |p| {
+        drop(p.binaries.insert("other".to_owned(), String::new()))
+    });
+    noticed(rule, "[[bin]] of functions/Cargo.toml: page is missing", |p| {
+        p.manifest.remove("page");
+    });
+    noticed(rule, "[[bin]] of functions/Cargo.toml: other is too many", |p| {
+        p.manifest.insert("other".to_owned());
+    });
     noticed(rule, "resources of template.yaml: PageFunction is too many", |p| p.functions.retain(|f| f.name != "page"));
     noticed(rule, "`page` stands twice", |p| p.functions.push(page()));
 }
@@ -108,7 +114,9 @@ fn a_route_that_differs() {
 fn a_worker_that_is_called_by_something_else() {
     let rule = functions::triggers;
     noticed(rule, "queues that call FanoutFunction", |p| p.remove("FanoutFunction/Properties/Events/Tasks"));
-    noticed(rule, "ReleaseDueFunction has 0 schedules", |p| p.remove("ReleaseDueFunction/Properties/Events/EveryMinute"));
+    noticed(rule, "ReleaseDueFunction has 0 schedules", |p| {
+        p.remove("ReleaseDueFunction/Properties/Events/EveryMinute")
+    });
     noticed(rule, "the input is no JSON object", |p| {
         p.set("ReleaseDueFunction/Properties/Events/EveryMinute/Properties/Input", json!("{"));
     });
@@ -154,7 +162,9 @@ fn a_variable_that_is_missing_unknown_or_wrong() {
     noticed(environment::variables, "TUISONG_TYPO is read by nobody", |p| {
         p.set(&format!("{globals}/TUISONG_TYPO"), json!("x"));
     });
-    noticed(environment::variables, "TUISONG_LOG is read, but set nowhere", |p| p.remove(&format!("{globals}/TUISONG_LOG")));
+    noticed(environment::variables, "TUISONG_LOG is read, but set nowhere", |p| {
+        p.remove(&format!("{globals}/TUISONG_LOG"))
+    });
     noticed(environment::variables, "`TUISONG_DAILY_LIMIT` is not a number", |p| {
         p.set(&format!("{globals}/TUISONG_DAILY_LIMIT"), json!("many"));
     });
@@ -164,7 +174,9 @@ fn a_variable_that_is_missing_unknown_or_wrong() {
     noticed(permissions::names, "PageFunction: TUISONG_TASKS_TABLE", |p| {
         p.set(&format!("{globals}/TUISONG_TASKS_TABLE"), json!({ "Ref": "AppsTable" }));
     });
-    noticed(permissions::names, "DeliverFunction: TUISONG_KMS_KEY", |p| p.remove(&format!("{globals}/TUISONG_KMS_KEY")));
+    noticed(permissions::names, "DeliverFunction: TUISONG_KMS_KEY", |p| {
+        p.remove(&format!("{globals}/TUISONG_KMS_KEY"))
+    });
 }
 
 #[test]
@@ -185,7 +197,9 @@ fn an_event_source_that_loses_or_holds_up_messages() {
 #[test]
 fn a_queue_that_is_open_or_forgets_its_dead() {
     let rule = queues::queues;
-    noticed(rule, "TasksDeadLetters is not encrypted", |p| p.remove("TasksDeadLetters/Properties/SqsManagedSseEnabled"));
+    noticed(rule, "TasksDeadLetters is not encrypted", |p| {
+        p.remove("TasksDeadLetters/Properties/SqsManagedSseEnabled")
+    });
     noticed(rule, "the dead-letter queue does not exist", |p| p.remove("TasksDeadLetters"));
     noticed(rule, "the dead-letter queue does not exist", |p| {
         let itself = json!({ "Fn::GetAtt": ["TasksQueue", "Arn"] });
@@ -205,9 +219,14 @@ fn a_queue_that_is_open_or_forgets_its_dead() {
 fn an_alarm_that_is_missing_or_tells_nobody() {
     noticed(alarms::on_queues, "no alarm on TasksDeadLetters", |p| p.remove("TasksDeadLettersAlarm"));
     noticed(alarms::on_queues, "no alarm on TasksDeadLetters", |p| {
-        p.set("TasksDeadLettersAlarm/Properties/Dimensions/0/Value", json!({ "Fn::GetAtt": ["TasksQueue", "QueueName"] }));
+        p.set(
+            "TasksDeadLettersAlarm/Properties/Dimensions/0/Value",
+            json!({ "Fn::GetAtt": ["TasksQueue", "QueueName"] }),
+        );
     });
-    noticed(alarms::on_queues, "at the first message", |p| p.set("TasksDeadLettersAlarm/Properties/Threshold", json!(2)));
+    noticed(alarms::on_queues, "at the first message", |p| {
+        p.set("TasksDeadLettersAlarm/Properties/Threshold", json!(2))
+    });
     noticed(alarms::on_queues, "no alarm on the age of TasksQueue", |p| p.remove("TasksAgeAlarm"));
     noticed(alarms::each, "FailedAlarm: tells nobody", |p| p.remove("FailedAlarm/Properties/AlarmActions"));
     noticed(alarms::each, "a quiet hour", |p| p.remove("FailedAlarm/Properties/TreatMissingData"));
@@ -231,7 +250,9 @@ fn a_channel_that_lacks_something() {
         p.remove("DeliverWechatTemplateQueue/Properties/RedrivePolicy");
     });
     noticed(rule, "does not call DeliverFunction", |p| p.remove("DeliverFunction/Properties/Events/WechatTemplate"));
-    noticed(rule, "no alarm on DeliverWechatTemplateDeadLetters", |p| p.remove("DeliverWechatTemplateDeadLettersAlarm"));
+    noticed(rule, "no alarm on DeliverWechatTemplateDeadLetters", |p| {
+        p.remove("DeliverWechatTemplateDeadLettersAlarm")
+    });
     noticed(rule, "no alarm on the age of", |p| p.remove("DeliverWechatTemplateAgeAlarm"));
     noticed(rule, "is not told TUISONG_DELIVER_WECHAT_TEMPLATE_QUEUE_URL", |p| {
         p.remove("../Globals/Function/Environment/Variables/TUISONG_DELIVER_WECHAT_TEMPLATE_QUEUE_URL");
@@ -275,7 +296,10 @@ fn a_reference_to_nothing() {
     let rule = references::resolve;
     noticed(rule, "AppTable does not exist", |p| p.set("../Outputs/AppsTable/Value", json!({ "Ref": "AppTable" })));
     noticed(rule, "Buckett does not exist", |p| {
-        p.set("BucketPolicy/Properties/PolicyDocument/Statement/0/Resource/1", json!({ "Fn::Sub": "${Buckett.Arn}/*" }));
+        p.set(
+            "BucketPolicy/Properties/PolicyDocument/Statement/0/Resource/1",
+            json!({ "Fn::Sub": "${Buckett.Arn}/*" }),
+        );
     });
     noticed(rule, "LogLevel does not exist", |p| p.remove("../Parameters/LogLevel"));
     noticed(rule, "HasAlarmEmail does not exist", |p| p.remove("../Conditions/HasAlarmEmail"));

@@ -43,7 +43,8 @@ pub(crate) fn equipped(project: &Project) -> Vec<String> {
             }
         }
     }
-    let left_over = project.resources(QUEUE).map(|(id, _)| id).filter(|id| id.starts_with("Deliver") && id.ends_with("Queue"));
+    let left_over =
+        project.resources(QUEUE).map(|(id, _)| id).filter(|id| id.starts_with("Deliver") && id.ends_with("Queue"));
     wrong.extend(left_over.filter(|id| !queues().any(|known| known == *id)).map(|id| format!("{id} is no channel's")));
     wrong
 }

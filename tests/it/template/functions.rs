@@ -1,7 +1,7 @@
 //! Functions: table, resources, binaries and manifest name the same ones, and what calls each is the same everywhere.
 
-use super::project::{FUNCTION, Project, attribute, camel_case, logical_id, reference};
 use super::channels;
+use super::project::{FUNCTION, Project, attribute, camel_case, logical_id, reference};
 use gateway::{Kind, Method};
 use model::limits::LEASE_SETTLE;
 use serde_json::Value;
@@ -32,7 +32,8 @@ pub(crate) fn everywhere(project: &Project) -> Vec<String> {
             wrong.push(format!("{id}: CodeUri is not the workspace"));
         }
         let Some(main) = project.binaries.get(function.name) else { continue };
-        let constants: Vec<&str> = project.constants.keys().map(String::as_str).filter(|path| runs(main, path)).collect();
+        let constants: Vec<&str> =
+            project.constants.keys().map(String::as_str).filter(|path| runs(main, path)).collect();
         match constants.as_slice() {
             [path] if project.constants[*path] == function.name => {}
             found => wrong.push(format!("the binary `{}` runs {found:?}", function.name)),

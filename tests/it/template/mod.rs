@@ -5,7 +5,7 @@
 
 mod alarms;
 mod broken;
-mod channels;
+pub(crate) mod channels;
 pub(crate) mod environment;
 mod functions;
 mod permissions;
