@@ -147,9 +147,6 @@ pub enum StackError {
     /// The seed cannot be written.
     #[error("the seed cannot be written: {}", gateway::error::causes(.0))]
     Seed(#[from] StoreError),
-    /// What was accepted before cannot be looked through.
-    #[error("what was accepted before cannot be looked through: {}", gateway::error::causes(.0))]
-    Recover(#[from] WorkerError),
 }
 
 /// The running product.
@@ -158,7 +155,7 @@ pub struct Stack {
     sandbox_url: String,
     context: Arc<Context>,
     clock: Arc<ShiftedClock>,
-    aws: Aws,
+    aws: Arc<Aws>,
     sandbox: Arc<Sandbox>,
     deployment: Deployment,
     sources: Option<Sources>,
@@ -167,6 +164,8 @@ pub struct Stack {
     /// Held while the folder is in use.
     _lock: Option<std::fs::File>,
 }
+
+const EVERY_HOUR: Duration = Duration::from_secs(3600);
 
 /// How long requests and events under way are waited for at the stop.
 const PATIENCE: Duration = Duration::from_millis(1200);
@@ -183,7 +182,7 @@ impl Stack {
 
         let template = Template::read()?;
         let storage = options.data.clone().map_or(Storage::Memory, Storage::Folder);
-        let aws = Aws::start(storage).await?;
+        let aws = Arc::new(Aws::start(storage).await?);
         let deployment = deploy(&template, &aws, options.visibility).await?;
         let sink = Arc::new(Sink(aws.calls.clone()));
         let world = options.world.clone().unwrap_or_else(|| seed::world_with_crowd(options.crowd));
@@ -199,17 +198,17 @@ impl Stack {
         }
 
         let (stop, stopping) = watch::channel(false);
-        let servers = vec![
+        let mut servers = vec![
+            tokio::spawn(remove_expired(aws.clone())),
             serve(api, Api::new(context.clone())?.router(), stopping.clone()),
             serve(sandbox_listener, sandbox.router(), stopping),
         ];
+        if options.data.is_some() {
+            servers.push(tokio::spawn(recover(context.clone())));
+        }
         let sources = options.pollers.then(|| Sources::start(&template, &deployment, &context, options.schedules));
         let stack =
             Self { url, sandbox_url, context, clock, aws, sandbox, deployment, sources, servers, stop, _lock: lock };
-        if options.data.is_some() {
-            // The queues died with the last process; the tables know what is still to do.
-            stack.run_schedule("release-due", serde_json::json!({ "recover": true })).await?;
-        }
         Ok(stack)
     }
 
@@ -239,7 +238,7 @@ impl Stack {
     }
 
     /// The local AWS, with its counters and faults.
-    pub const fn aws(&self) -> &Aws {
+    pub fn aws(&self) -> &Aws {
         &self.aws
     }
 
@@ -273,9 +272,32 @@ impl Stack {
         for server in self.servers {
             // A connection that is held open from outside does not hold us up.
             server.abort();
+            drop(server.await);
         }
         // Likewise a file that does not close: everything that was answered is on disk already.
-        drop(tokio::time::timeout(Duration::from_millis(500), self.aws.stop()).await);
+        if let Ok(aws) = Arc::try_unwrap(self.aws) {
+            drop(tokio::time::timeout(Duration::from_millis(500), aws.stop()).await);
+        }
+    }
+}
+
+/// The queues died with the last process; the tables know what is still to do. Beside the first requests: it reads what
+/// was accepted lately, however much that is.
+async fn recover(context: Arc<Context>) {
+    if let Err(error) = run_schedule(&context, "release-due", serde_json::json!({ "recover": true })).await {
+        tracing::error!(cause = gateway::error::causes(&error), "what was accepted before could not be looked through");
+    }
+}
+
+/// DynamoDB's TTL, which removes what has expired some time after it has.
+async fn remove_expired(aws: Arc<Aws>) {
+    let mut timer = tokio::time::interval(EVERY_HOUR);
+    loop {
+        timer.tick().await;
+        match aws.sweep_expired().await {
+            Ok(removed) => tracing::info!(removed, "expired items removed"),
+            Err(error) => tracing::warn!(%error, "expired items could not be removed"),
+        }
     }
 }
 

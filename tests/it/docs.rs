@@ -22,7 +22,7 @@ fn first_cells(page: &str) -> Vec<String> {
     let lines: Vec<&str> = page.lines().collect();
     let is_rule = |line: &&&str| line.starts_with("|-") || line.starts_with("| -") || line.starts_with("|:-");
     let rows = lines.iter().enumerate().filter(|(at, line)| {
-        line.starts_with('|') && !is_rule(line) && !lines.get(at + 1).as_ref().is_some_and(|next| is_rule(next))
+        line.starts_with('|') && !is_rule(line) && !lines.get(at + 1).as_ref().is_some_and(is_rule)
     });
     rows.map(|(_, line)| line.split('|').nth(1).unwrap_or_default().trim().to_owned()).collect()
 }

@@ -1,6 +1,11 @@
 //! The integration tests: one binary, a fresh stack in memory per test, the same SDK calls as in the cloud.
 
 mod cost;
+mod docs;
+mod events;
+mod fallback;
 mod faults;
 mod kill;
+mod page;
+mod template;
 mod wxpusher;

@@ -157,7 +157,8 @@ pub async fn run(plan: &Plan) -> Report {
         finish(&process.api, &accepted, round).await;
         process.kill().await;
     }
-    count(plan, folder.path(), &accepted.lock().expect("no panic"), &mut report).await;
+    let accepted = std::mem::take(&mut *accepted.lock().expect("no panic"));
+    count(plan, folder.path(), &accepted, &mut report).await;
     report
 }
 
@@ -246,7 +247,8 @@ async fn tally(stack: &Stack, id: u64) -> Tally {
     let task = tasks.of_message(MessageId::new(id), stack.clock().now()).await.expect("a read").expect("a task");
     let Some(Target::Topic { index }) = task.target(MessageId::new(id)) else { panic!("{id} is no topic message") };
     let part = model::batch::Part::Topic { index, shard: 0 };
-    let planned: u64 = plans.pages(task.id, part).await.expect("a plan").iter().map(|page| page.batches.len() as u64).sum();
+    let planned: u64 =
+        plans.pages(task.id, part).await.expect("a plan").iter().map(|page| page.batches.len() as u64).sum();
     let batches = records.part(task.id, part).await.expect("records");
     let mut tally = Tally::default();
     for kept in batches.values().filter(|kept| kept.record.is_closed()) {

@@ -88,7 +88,13 @@ impl Client {
     }
 
     /// Sends a request with exactly these headers and this body.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<bytes::Bytes>) -> Answer {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<bytes::Bytes>,
+    ) -> Answer {
         self.try_send(method, path, headers, body).await.expect("an answer")
     }
 
@@ -110,7 +116,11 @@ impl Client {
     async fn receive(&self, request: http::Request<Full<bytes::Bytes>>) -> Option<Answer> {
         let (parts, body) = self.inner.request(request).await.ok()?.into_parts();
         let bytes = body.collect().await.ok()?.to_bytes();
-        Some(Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&bytes).into_owned() })
+        Some(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        })
     }
 
     /// GET.
@@ -215,9 +225,14 @@ pub fn crowd_uid(n: u64) -> Uid {
 
 /// Waits until `holds` holds, or fails naming `what`.
 pub async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    until_within(PATIENCE, what, holds).await;
+}
+
+/// The same with a patience of the caller's, for what is much work on a busy machine.
+pub async fn until_within<F: Future<Output = bool>>(patience: Duration, what: &str, holds: impl Fn() -> F) {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        assert!(started.elapsed() < patience, "waited {patience:?} in vain for {what}");
         tokio::time::sleep(Duration::from_millis(15)).await;
     }
 }

@@ -50,9 +50,9 @@ pub const FUNCTION: Function = queue_function!("fanout", FanoutStore, handle);
 const PAGE_FOLLOWERS: usize = BATCH_RECIPIENTS * PAGE_BATCHES;
 /// A hint this old whose task is not there belongs to a call that failed; the sweep would find it otherwise.
 const HINT_LIFE: Duration = Duration::from_secs(30);
-/// How often, and how far apart, a task is looked for that its hint has overtaken.
-const LOOKS: u32 = 3;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(120);
+/// How often a task is looked for that its hint has overtaken: after 0.1, 0.3, 0.7 and 1.5 seconds again.
+const LOOKS: u32 = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Time kept back for telling the next invocation where to go on.
 const MARGIN: Duration = Duration::from_secs(5);
 
@@ -90,7 +90,7 @@ async fn handle(
 async fn find(context: &Context, store: &FanoutStore, id: TaskId) -> Result<Option<Task>, WorkerError> {
     for look in 0..LOOKS {
         if look > 0 {
-            tokio::time::sleep(BETWEEN_LOOKS).await;
+            tokio::time::sleep(FIRST_PAUSE * (1 << (look - 1))).await;
         }
         if let Some(task) = store.tasks.get(id, context.clock.now()).await? {
             return Ok(Some(task));
@@ -259,7 +259,7 @@ impl Run<'_> {
     fn wants(&self, number: u32) -> bool {
         self.done
             .get(&number)
-            .is_none_or(|kept| !kept.record.is_closed() && kept.hold_until <= self.context.clock.now())
+            .is_none_or(|kept| !kept.record.is_closed() && kept.all_rest_until() <= self.context.clock.now())
     }
 
     fn batch(&self, number: u32, recipients: Vec<Recipient>, topic: Option<TopicMessage>) -> Batch {

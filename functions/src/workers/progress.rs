@@ -114,7 +114,7 @@ pub(crate) async fn part(
         if batch.record.is_closed() {
             closed += 1;
         } else {
-            held.push(batch.hold_until);
+            held.push(batch.all_rest_until());
         }
     }
     state.finished = planned && closed >= batches as usize;

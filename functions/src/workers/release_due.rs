@@ -59,8 +59,8 @@ const STRIDE: u64 = 512;
 const DUE_PAGE: i32 = 200;
 /// Time kept back at the end of an invocation.
 const MARGIN: Duration = Duration::from_secs(5);
-/// The longest a task that was driven again is left alone.
-const LONGEST_REST: Duration = Duration::from_secs(3600);
+/// The longest a task that was driven again is left alone: [`STUCK_AFTER`] doubled four times.
+const LONGEST_REST: Duration = Duration::from_secs(STUCK_AFTER.as_secs() << 4);
 /// Marks kept: the counter's position a minute at a time.
 const MOST_MARKS: usize = 60;
 
@@ -102,18 +102,21 @@ impl Run<'_> {
     }
 
     async fn walk_due_list(&self) -> Result<(), WorkerError> {
-        // Recovering, everything on the list is looked at; what is added meanwhile lies beyond this moment.
+        // Recovering, everything on the list is looked at. What is added meanwhile is due later than what it is added
+        // for, so it may be met again further down, once.
         let by = if self.recover { self.now().plus(MESSAGE_LIFE) } else { self.now() };
         for shard in 0..DUE_SHARDS {
+            let mut after = None;
             loop {
-                let entries = self.store.due_list.due(shard, by, DUE_PAGE).await?;
+                let entries = self.store.due_list.due(shard, after, by, DUE_PAGE).await?;
                 let full = entries.len() >= usize::try_from(DUE_PAGE).unwrap_or(usize::MAX);
+                after = entries.last().copied();
                 stream::iter(entries)
                     .map(|due| self.due(due))
                     .buffer_unordered(SIDE_BY_SIDE)
                     .try_collect::<()>()
                     .await?;
-                if !full || self.recover || !self.has_time() {
+                if !full || !self.has_time() {
                     break;
                 }
             }
@@ -133,8 +136,8 @@ impl Run<'_> {
         let head = self.store.head.next_block().await?;
         let mut state = self.store.sweeper.state().await?;
         if self.recover {
-            // Blocks that are still in use are looked at now and swept again in their time.
-            return self.sweep_blocks(state.swept, head).await;
+            // All of them now; those that may still be in use are swept again in their time.
+            self.sweep_blocks(state.swept, head).await?;
         }
         let settled = self.now().minus(LEASE_LIFE + LEASE_SETTLE);
         state.marks.push((self.now(), head));
@@ -148,6 +151,10 @@ impl Run<'_> {
             // What could not be swept in this run keeps its mark.
             state.marks.insert(0, (settled, closed));
             while state.swept < closed && self.has_time() {
+                if self.recover {
+                    state.swept = closed;
+                    break;
+                }
                 let next = BlockId::new(closed.get().min(state.swept.get() + STRIDE));
                 self.sweep_blocks(state.swept, next).await?;
                 state.swept = next;
@@ -212,9 +219,7 @@ impl Run<'_> {
             info!(task.id = %task.id, age_s = age.as_secs(), "task driven again");
             self.context.metrics.count(Metric::Redriven, &[], 1, now);
         }
-        // Doubling: a task that only waits in a long queue is not multiplied there.
-        let rest = if stuck { age.clamp(STUCK_AFTER, LONGEST_REST) } else { STUCK_AFTER };
-        self.look_again(task.id, now.plus(rest)).await
+        self.look_again(task.id, next_look(task.id, if stuck { age } else { STUCK_AFTER }, now)).await
     }
 
     async fn look_again(&self, task: TaskId, at: Timestamp) -> Result<(), WorkerError> {
@@ -222,9 +227,58 @@ impl Run<'_> {
     }
 }
 
+/// When to look again at a task of this age.
+///
+/// The rest doubles with the age: a task that only waits in a long queue is not multiplied there. And it ends on a grid
+/// of the task's own, so that looks which came about in different ways meet in one entry of the due list, and the tasks
+/// of an outage do not all wake at once.
+fn next_look(task: TaskId, age: Duration, now: Timestamp) -> Timestamp {
+    let doublings = (age.as_secs() / STUCK_AFTER.as_secs()).max(1).ilog2();
+    let rest = STUCK_AFTER.saturating_mul(1 << doublings.min(16)).min(LONGEST_REST);
+    let earliest = now.plus(rest).seconds() + 1;
+    let until_grid = (task.get().cast_signed() - earliest).rem_euclid(rest.as_secs().cast_signed());
+    Timestamp::from_seconds(earliest + until_grid)
+}
+
 /// Whether a task has only direct recipients and every batch of them is closed: most tasks, decided without a read.
 fn is_finished_direct(swept: &SweptTask) -> bool {
     let batches = swept.task.direct_count.div_ceil(BATCH_RECIPIENTS as u32) as usize;
     let closed = swept.direct.values().filter(|kept| kept.record.is_closed()).count();
     swept.task.topics.is_empty() && closed >= batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_795_449_600);
+
+    fn rest(task: u64, age_s: u64) -> Duration {
+        next_look(TaskId::new(task), Duration::from_secs(age_s), NOW).since(NOW)
+    }
+
+    #[test]
+    fn a_task_is_left_alone_the_longer_the_older_it_is() {
+        for (age_s, least) in [(0, 120), (239, 120), (240, 240), (1_000, 960), (4_000, 1_920), (80_000, 1_920)] {
+            for task in [1, 77, 4_000_001] {
+                let rest = rest(task, age_s).as_secs();
+                assert!((least..=2 * least).contains(&rest), "{rest} s at an age of {age_s} s");
+            }
+        }
+    }
+
+    #[test]
+    fn looks_that_came_about_in_different_ways_meet() {
+        let at = |age_s, now_s| next_look(TaskId::new(33), Duration::from_secs(age_s), Timestamp::from_seconds(now_s));
+        let first = at(5_000, 1_795_449_600);
+        let looks = (0..1_900u64).map(|later| at(5_000 + later, 1_795_449_600 + later.cast_signed()));
+        let different: std::collections::BTreeSet<Timestamp> = looks.collect();
+        assert!(different.contains(&first) && different.len() <= 2, "{different:?}");
+    }
+
+    #[test]
+    fn the_tasks_of_an_outage_do_not_wake_at_once() {
+        let moments: std::collections::BTreeSet<Duration> = (0..1_000).map(|task| rest(task, 10_000)).collect();
+        assert!(moments.len() > 500, "{} moments", moments.len());
+    }
 }

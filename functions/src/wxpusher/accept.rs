@@ -2,9 +2,9 @@
 //!
 //! Three round trips to AWS before the answer. One strongly consistent read says who is asking. Then, side by side,
 //! who is meant, what of their daily quota is left, and a body too large for an item. Then the task is written, with
-//! its hint sent beside it. The answer waits for the task alone to be certain: once it stands, the message is accepted,
-//! and a hint that was lost costs time. A call to more targets than one id block holds takes one trip more, for
-//! pointers and the list of recipients.
+//! its hint sent beside it. The answer waits for both and rests on the task alone: once it stands, the message is
+//! accepted, and a hint that was lost costs time. A call to many targets takes two trips more:
+//! it counts quotas only of those who get something, and keeps its list of recipients, and pointers to it, apart.
 
 use crate::page::render::default_summary;
 use futures::future::{join_all, try_join, try_join_all};
@@ -13,7 +13,7 @@ use gateway::envelope::wxpusher::{OK, REFUSED, success};
 use gateway::metrics::Metric;
 use gateway::{ApiError, Context, Reply};
 use model::app::{App, Topic};
-use model::audience::{Follower, Ineligible, Recipient};
+use model::audience::{Follower, Ineligible, PayFilter, Recipient};
 use model::channel::{Address, ChannelKind};
 use model::clock::{Day, Timestamp};
 use model::ids::{TaskId, TopicId, Uid};
@@ -212,7 +212,11 @@ async fn resolve(context: &Context, store: &AcceptStore, app: &App, sending: &Se
 
 type People = (HashMap<Uid, Result<Follower, String>>, Vec<Uid>);
 
-/// Looks up followers and counts their quotas side by side; whoever turns out to get nothing is given back.
+/// UIDs of one call up to which quotas are counted beside the look-up. That saves a round trip and costs two writes for
+/// everybody who turns out to get nothing; a call to many takes the trip instead.
+const FEW_UIDS: usize = 25;
+
+/// Looks up followers and counts their quotas; whoever was counted and gets nothing after all is given back.
 async fn resolve_people(
     context: &Context,
     store: &AcceptStore,
@@ -224,41 +228,54 @@ async fn resolve_people(
     if uids.is_empty() {
         return Ok((HashMap::new(), Vec::new()));
     }
-    let (mut followers, taken) =
-        try_join(async { Ok(store.follows.of_app(app.id, uids).await?) }, take_quotas(context, store, uids, now))
-            .await?;
+    let filter = sending.pay_filter.within(app.in_product);
+    let follows = async { Ok(store.follows.of_app(app.id, uids).await?) };
+    let (mut followers, taken) = if uids.len() <= FEW_UIDS {
+        try_join(follows, take_quotas(context, store, uids, now)).await?
+    } else {
+        let followers = follows.await?;
+        let eligible = uids.iter().filter(|uid| followers.get(uid).is_some_and(|f| eligible(f, filter, now).is_ok()));
+        let eligible: Vec<Uid> = eligible.cloned().collect();
+        let taken = take_quotas(context, store, &eligible, now).await?;
+        (followers, taken)
+    };
     let missing: Vec<Uid> = uids.iter().filter(|uid| !followers.contains_key(uid)).cloned().collect();
     let known = if missing.is_empty() { HashSet::new() } else { store.follows.known(&missing).await? };
-    let filter = sending.pay_filter.within(app.in_product);
 
     let (mut people, mut unused) = (HashMap::with_capacity(uids.len()), Vec::new());
-    for (uid, taken) in uids.iter().zip(taken) {
+    for uid in uids {
+        let taken = taken.get(uid).copied();
         let found = match followers.remove(uid) {
             None if known.contains(uid) => Err(TargetRefusal::NotFollowing(uid)),
             None => Err(TargetRefusal::UnknownUser(uid)),
-            Some(mut follower) => {
-                // The counter is exact for direct messages; the mark is for topics.
-                follower.over_quota_day = None;
-                match follower.eligible(filter, now) {
-                    Err(why) => Err(TargetRefusal::Ineligible(uid, why)),
-                    Ok(()) if taken == Taken::Refused => Err(TargetRefusal::Ineligible(uid, Ineligible::OverQuota)),
-                    Ok(()) => Ok(follower),
-                }
-            }
+            Some(follower) => match eligible(&follower, filter, now) {
+                Err(why) => Err(TargetRefusal::Ineligible(uid, why)),
+                Ok(()) if taken == Some(Taken::Refused) => Err(TargetRefusal::Ineligible(uid, Ineligible::OverQuota)),
+                Ok(()) => Ok(follower),
+            },
         };
         match (&found, taken) {
-            (Err(_), Taken::Counted | Taken::Last) => unused.push(uid.clone()),
-            (Ok(_), Taken::Last) => {
+            (Err(_), Some(Taken::Counted | Taken::Last)) => unused.push(uid.clone()),
+            (Ok(_), Some(Taken::Last)) => {
                 if let Err(error) = store.marker.mark(uid, Mark::OverQuota(now.beijing_day())).await {
                     // Tolerated: topics may send them a few more today.
                     warn!(cause = gateway::error::causes(&error), "a spent quota could not be marked");
                 }
             }
-            (Ok(_), Taken::Counted) | (_, Taken::Refused) => {}
+            (Ok(_), Some(Taken::Counted) | None) | (_, Some(Taken::Refused)) | (Err(_), None) => {}
         }
         people.insert(uid.clone(), found.map_err(|refusal| refusal.status()));
     }
     Ok((people, unused))
+}
+
+/// Whether a direct message goes to `follower`, apart from the quota: its counter is exact for direct messages, the mark
+/// on the follow is for topics.
+fn eligible(follower: &Follower, filter: PayFilter, now: Timestamp) -> Result<(), Ineligible> {
+    match follower.eligible(filter, now) {
+        Err(Ineligible::OverQuota) => Ok(()),
+        eligible => eligible,
+    }
 }
 
 /// How many counters of one call are written side by side.
@@ -269,10 +286,13 @@ async fn take_quotas(
     store: &AcceptStore,
     uids: &[Uid],
     now: Timestamp,
-) -> Result<Vec<Taken>, ApiError> {
+) -> Result<HashMap<Uid, Taken>, ApiError> {
     let (day, limit) = (now.beijing_day(), context.config.daily_limit);
-    let calls: Vec<_> = uids.iter().map(|uid| store.quotas.take(uid, day, limit)).collect();
-    Ok(stream::iter(calls).buffered(QUOTA_CALLS).try_collect().await?)
+    let calls: Vec<_> = uids
+        .iter()
+        .map(|uid| async move { Ok::<_, ApiError>((uid.clone(), store.quotas.take(uid, day, limit).await?)) })
+        .collect();
+    stream::iter(calls).buffer_unordered(QUOTA_CALLS).try_collect().await
 }
 
 type TopicFound = (i64, Result<TopicTarget, String>);

@@ -36,7 +36,7 @@ fn read(query: &Query) -> Result<Submission, ApiError> {
         url: query.get("url").map(decode_again),
         uids: query.get("uid").map(str::to_owned).into_iter().collect(),
         topic_ids: integer("topicId")?.into_iter().collect(),
-        verify_pay: verify_pay.map_err(|()| ApiError::unreadable("参数verifyPay应为布尔值"))?,
+        verify_pay: verify_pay.map_err(|_| ApiError::unreadable("参数verifyPay应为布尔值"))?,
         verify_pay_type: integer("verifyPayType")?,
     })
 }

@@ -44,7 +44,7 @@ mod tests {
     fn the_window_slides() {
         let limiter = Limiter::default();
         let app = AppId::new(1);
-        let at = |ms| Timestamp::from_millis(1_000_000 + ms);
+        let at = |ms: i64| Timestamp::from_millis(1_000_000 + ms);
         assert!((0..20).all(|n| limiter.admit(app, 20, at(n * 10)).is_ok()));
         assert_eq!(limiter.admit(app, 20, at(1_000)), Err(Duration::from_millis(9_000)));
         assert!(limiter.admit(AppId::new(2), 20, at(1_000)).is_ok(), "apps do not share a window");

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 /// Every metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Metric {
-    /// Calls accepted, by function.
+    /// Calls accepted, by family.
     Accepted,
     /// Calls refused, by function and code.
     Refused,
@@ -116,13 +116,14 @@ impl Metrics {
 
 fn embedded(metric: Metric, dimensions: &[(&str, &str)], count: u64, now: Timestamp) -> serde_json::Value {
     let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
+    // Each metric stands once with its dimensions and once without: alarms look at the sum.
+    let sets = if names.is_empty() { json!([[]]) } else { json!([names, []]) };
     let mut line = json!({
         "_aws": {
             "Timestamp": now.millis(),
             "CloudWatchMetrics": [{
                 "Namespace": NAMESPACE,
-                // Each metric stands once with its dimensions and once without: alarms look at the sum.
-                "Dimensions": [names, []],
+                "Dimensions": sets,
                 "Metrics": [{ "Name": metric.name(), "Unit": "Count" }],
             }],
         },
@@ -154,5 +155,7 @@ mod tests {
         assert_eq!(directive["Namespace"], "Tuisong");
         assert_eq!(directive["Dimensions"], json!([["function", "code"], []]));
         assert_eq!(line["_aws"]["Timestamp"], 7);
+        let bare = embedded(Metric::Redriven, &[], 1, Timestamp::from_millis(7));
+        assert_eq!(bare["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[]]), "not twice");
     }
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A request, wherever it came from.
@@ -57,15 +58,13 @@ impl Request {
                 return Err(ApiError::ContentType { sent: sent.to_owned() });
             }
         }
-        // .NET and PowerShell put a byte order mark before UTF-8; Jackson skips it.
-        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body);
-        if body.iter().all(u8::is_ascii_whitespace) {
+        if self.body.iter().all(u8::is_ascii_whitespace) {
             return Err(ApiError::unreadable("请求体为空，需要一个JSON对象"));
         }
         if self.body.len() > model::limits::REQUEST_BODY_BYTES {
             return Err(ApiError::unreadable(format!("请求体超过{}字节", model::limits::REQUEST_BODY_BYTES)));
         }
-        match serde_json::from_slice(body) {
+        match serde_json::from_slice(&readable(&self.body)) {
             Ok(Value::Object(object)) => Ok(Fields(object)),
             Ok(_) => Err(ApiError::unreadable("请求体不是JSON对象")),
             Err(error) => {
@@ -73,6 +72,34 @@ impl Request {
             }
         }
     }
+}
+
+/// A body as Jackson would take it: without a byte order mark (.NET writes one), and with a replacement character for
+/// half of a surrogate pair (JavaScript that cuts text within an emoji escapes one).
+fn readable(body: &[u8]) -> Cow<'_, [u8]> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut repaired: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while let Some(found) = body[at..].iter().position(|&byte| byte == b'\\') {
+        at += found;
+        match surrogate(&body[at..]) {
+            // A pair is as it should be.
+            Some(0xd800..=0xdbff) if matches!(surrogate(&body[at + 6..]), Some(0xdc00..=0xdfff)) => at += 12,
+            Some(_) => {
+                repaired.get_or_insert_with(|| body.to_vec())[at..at + 6].copy_from_slice(br"\ufffd");
+                at += 6;
+            }
+            None => at = (at + 2).min(body.len()),
+        }
+    }
+    repaired.map_or(Cow::Borrowed(body), Cow::Owned)
+}
+
+/// The surrogate that `text` begins with as an escape.
+fn surrogate(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(br"\u")?.get(..4)?;
+    let unit = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    (0xd800..=0xdfff).contains(&unit).then_some(unit)
 }
 
 /// Query parameters. An empty value counts as absent.
@@ -115,7 +142,7 @@ impl Fields {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(*value)),
             Some(Value::Number(number)) => number.as_i64().map(|number| Some(number != 0)).ok_or_else(wrong),
-            Some(Value::String(text)) => boolean(text).map_err(|()| wrong()),
+            Some(Value::String(text)) => boolean(text).map_err(|NotABoolean| wrong()),
             Some(Value::Array(_) | Value::Object(_)) => Err(wrong()),
         }
     }
@@ -176,13 +203,18 @@ fn integer(value: &Value) -> Result<Option<i64>, ()> {
     }
 }
 
+/// A text that is no boolean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a boolean")]
+pub struct NotABoolean;
+
 /// Reads a boolean as text; blank is none.
-pub fn boolean(text: &str) -> Result<Option<bool>, ()> {
+pub fn boolean(text: &str) -> Result<Option<bool>, NotABoolean> {
     match text.trim() {
         "" => Ok(None),
         "true" | "True" | "TRUE" | "1" => Ok(Some(true)),
         "false" | "False" | "FALSE" | "0" => Ok(Some(false)),
-        _ => Err(()),
+        _ => Err(NotABoolean),
     }
 }
 

@@ -61,7 +61,7 @@ pub struct Batch {
     pub accepted_ms: Timestamp,
     /// What is sent.
     pub message: Message,
-    /// To whom. At first all recipients of the batch, later only those still to be served.
+    /// To whom: all recipients of the batch. Its record says who of them is still to be served.
     pub recipients: Vec<Recipient>,
     /// Which attempt this is, from 1.
     pub attempt: u32,

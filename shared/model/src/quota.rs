@@ -5,7 +5,8 @@
 //! part of a mass message by far. Every follower gets every message of a topic, so the topic's own number of the day
 //! (its *sequence*: one write per message) already says how many each follower has received. It is carried over to
 //! the follower's counter in steps of a *stride*: with message number `n`, only the followers whose turn it is are
-//! written, and each by the whole step. So the counter lags by less than a stride per topic, and is never ahead.
+//! written, and each by the whole step. So the counter lags by less than a stride per topic. It is ahead only for who
+//! followed in the middle of a stride, by less than one, and only on that day.
 //!
 //! When a counter reaches the limit, the user's follows are marked with the day, and fan-out, which reads them anyway,
 //! skips them without another read.

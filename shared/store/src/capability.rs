@@ -16,6 +16,8 @@ pub enum Resource {
     Tasks,
     /// The objects of the bucket.
     Bucket,
+    /// The names of the bucket's objects.
+    BucketNames,
     /// The queue of tasks.
     TasksQueue,
     /// The queue of a channel.

@@ -37,18 +37,19 @@ impl DueWriter {
 }
 
 impl DueReader {
-    /// At most `limit` entries of one shard that are due by `by`, the oldest first.
-    pub async fn due(&self, shard: u64, by: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {
-        let range = Range::Between("0".to_owned(), keys::due_until(by));
-        let mut ask = Ask::new(&self.0.names().tasks, keys::due_shard(shard), range);
+    /// At most `limit` entries of one shard that are due by `by`, the oldest first, from the one after `after` on.
+    pub async fn due(&self, shard: u64, after: Option<Due>, by: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {
+        // `~` sorts behind every digit: just behind the entry itself.
+        let from = after.map_or_else(|| "0".to_owned(), |due| format!("{}~", keys::due(due.at, due.task).sk));
+        let to = keys::due_until(by);
+        if from > to {
+            return Ok(Vec::new());
+        }
+        let mut ask = Ask::new(&self.0.names().tasks, keys::due_shard(shard), Range::Between(from, to));
         ask.limit = Some(limit);
         let page = self.0.query_page(&ask, None).await?;
-        Ok(page
-            .items
-            .iter()
-            .filter_map(|item| keys::parse_due(sort_key(item)))
-            .map(|(at, task)| Due { at, task })
-            .collect())
+        let entries = page.items.iter().filter_map(|item| keys::parse_due(sort_key(item)));
+        Ok(entries.map(|(at, task)| Due { at, task }).collect())
     }
 
     /// Strikes an entry off.

@@ -19,8 +19,9 @@ capability! {
 }
 
 capability! {
-    /// Reads bodies and audiences.
-    ObjectReader: [("s3:GetObject", Bucket)]
+    /// Reads bodies and audiences. Who may not list a bucket is told "forbidden", not "not there", of an object that is
+    /// gone.
+    ObjectReader: [("s3:GetObject", Bucket), ("s3:ListBucket", BucketNames)]
 }
 
 /// The largest object we read: 10,000 recipients or 40,000 characters, with room.

@@ -44,8 +44,25 @@ pub struct Kept {
     pub record: BatchRecord,
     /// When a segment was last written.
     pub moved_at: Timestamp,
-    /// Whoever is still retrying is not tried before this.
-    pub hold_until: Timestamp,
+    /// Until when those rest whose attempts failed for a while, by slot.
+    rests: BTreeMap<u64, Timestamp>,
+}
+
+impl Kept {
+    /// Until when the recipient at `slot` rests: no attempt before. Zero for one who need not.
+    pub fn rests_until(&self, slot: u64) -> Timestamp {
+        if self.record.is_final(slot) {
+            Timestamp::default()
+        } else {
+            self.rests.get(&slot).copied().unwrap_or_default()
+        }
+    }
+
+    /// Until when everybody rests of whom it is known that an attempt failed for a while; zero when there is nobody.
+    pub fn all_rest_until(&self) -> Timestamp {
+        let retrying = self.rests.iter().filter(|(slot, _)| !self.record.is_final(**slot));
+        retrying.map(|(_, until)| *until).min().unwrap_or_default()
+    }
 }
 
 impl RecordWriter {
@@ -128,8 +145,12 @@ pub(crate) fn by_batch(items: &[Attributes]) -> Result<BTreeMap<u32, Kept>, Stor
 fn merge(kept: &mut Kept, item: &Attributes) -> Result<(), StoreError> {
     let reader = Reader::new("segment", item);
     let entries = decode(reader.bytes("d")?).map_err(|error| StoreError::corrupt("segment", error))?;
+    let until = Timestamp::from_millis(reader.number_or("hold_ms", 0)?);
+    for (&slot, _) in entries.iter().filter(|(_, entry)| !entry.state.is_final()) {
+        let rest = kept.rests.entry(slot).or_default();
+        *rest = (*rest).max(until);
+    }
     kept.record.merge(entries, reader.flag("closed"));
     kept.moved_at = kept.moved_at.max(Timestamp::from_millis(reader.number("at_ms")?));
-    kept.hold_until = kept.hold_until.max(Timestamp::from_millis(reader.number_or("hold_ms", 0)?));
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::ids::Draw;
 
 capability! {
     /// Writes new tasks.
-    TaskWriter: [("dynamodb:PutItem", Tasks), ("dynamodb:BatchWriteItem", Tasks)]
+    TaskWriter: [("dynamodb:GetItem", Tasks), ("dynamodb:PutItem", Tasks), ("dynamodb:BatchWriteItem", Tasks)]
 }
 
 capability! {
@@ -27,15 +27,22 @@ impl TaskWriter {
     /// Writes a task: once this returns, the message is accepted.
     ///
     /// Conditional on its id being free, and idempotent: a repeat after a lost answer finds its own nonce and is
-    /// content.
+    /// content. So is one that failed for good and is found to stand.
     pub async fn create(&self, task: &Task) -> Result<(), StoreError> {
-        match self.0.put_new(&self.0.names().tasks, task_item(task)?).await? {
-            Put::Written => Ok(()),
-            Put::Refused(Some(standing)) => match read_task(&standing) {
-                Ok(standing) if standing.nonce == task.nonce => Ok(()),
-                _ => Err(StoreError::IdTaken { id: task.id.get() }),
+        let table = &self.0.names().tasks;
+        let standing = match self.0.put_new(table, task_item(task)?).await {
+            Ok(Put::Written) => return Ok(()),
+            Ok(Put::Refused(standing)) => standing,
+            // Every answer may have been lost and the write done all the same: then the caller must not be told to try
+            // again. Only a look can tell.
+            Err(error) => match self.0.get(table, keys::task(task.id), true).await {
+                Ok(Some(standing)) => Some(standing),
+                Ok(None) | Err(_) => return Err(error),
             },
-            Put::Refused(None) => Err(StoreError::IdTaken { id: task.id.get() }),
+        };
+        match standing.as_ref().map(read_task) {
+            Some(Ok(standing)) if standing.nonce == task.nonce => Ok(()),
+            _ => Err(StoreError::IdTaken { id: task.id.get() }),
         }
     }
 

@@ -69,8 +69,8 @@ impl UpstreamTokens {
         }))
     }
 
-    /// Takes the lease for `holder` until `until`, unless somebody holds it at `now` or the token held is no longer of
-    /// `generation` (0: none). `true`: taken.
+    /// Takes the lease for `holder` until `until`, unless somebody else holds it at `now` or the token held is no longer of
+    /// `generation` (0: none). `true`: taken. A repeat after a lost answer finds its own lease and is content.
     pub async fn try_lease(
         &self,
         kind: &str,
@@ -91,7 +91,7 @@ impl UpstreamTokens {
             .key("sk", s(key.sk))
             .update_expression("SET lease_holder = :holder, lease_until_ms = :until")
             .condition_expression(format!(
-                "{same} AND (attribute_not_exists(lease_until_ms) OR lease_until_ms <= :now)"
+                "{same} AND (attribute_not_exists(lease_until_ms) OR lease_until_ms <= :now OR lease_holder = :holder)"
             ))
             .expression_attribute_values(":holder", s(holder))
             .expression_attribute_values(":until", n(until.millis()))

@@ -3,6 +3,8 @@
 //! Every test ends by looking at the world: who has how many messages, what the status says, what the records hold,
 //! what is left in the queues and behind them. Clocks are moved. Only the delays of a queue pass in real time.
 
+mod breaker;
+mod large;
 mod queue;
 mod storage;
 mod sweep;
@@ -16,10 +18,11 @@ use gateway::{Context, Invocation};
 use local::aws::AwsFault;
 use local::sandbox::{Fault, WechatControls};
 use local::{Options, seed};
+use model::audience::Follower;
 use model::batch::{BatchId, Part};
 use model::channel::ChannelKind;
 use model::clock::Timestamp;
-use model::ids::{AccountId, TaskId};
+use model::ids::{AccountId, AppId, TaskId, TopicId};
 use model::record::{State, Tally};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -27,7 +30,9 @@ use std::time::{Duration, Instant};
 use store::Capability;
 use store::breakers::{Breakers, Gate};
 use store::due::{Due, DueReader};
+use store::follows::FollowWriter;
 use store::keys::DUE_SHARDS;
+use store::plan::{PlanPage, PlanReader};
 use store::records::{Kept, RecordReader};
 use support::{Town, until};
 
@@ -161,7 +166,7 @@ async fn due_list(town: &Town) -> Vec<Due> {
     let by = town.now().plus(Duration::from_secs(2 * 86_400));
     let mut due = Vec::new();
     for shard in 0..DUE_SHARDS {
-        due.extend(reader.due(shard, by, 1000).await.expect("a due list"));
+        due.extend(reader.due(shard, None, by, 1000).await.expect("a due list"));
     }
     due
 }
@@ -272,4 +277,26 @@ fn at_noon(town: &Town) -> Timestamp {
     let noon = if noon > now { noon } else { now.beijing_day().end().plus(half_a_day) };
     town.stack.advance(noon.since(now));
     town.now()
+}
+
+/// One shard of the first topic of a task.
+const fn shard(shard: u16) -> Part {
+    Part::Topic { index: 0, shard }
+}
+
+async fn pages(town: &Town, task: TaskId, part: Part) -> Vec<PlanPage> {
+    PlanReader::open(town.stack.store()).pages(task, part).await.expect("a plan")
+}
+
+/// Writes followers of a topic of app 1 into one shard of its audience.
+async fn put_followers(town: &Town, topic: u64, shard: u16, followers: &[Follower]) {
+    let writer = FollowWriter::open(town.stack.store());
+    writer.put_topic_follows(AppId::new(1), TopicId::new(topic), shard, followers).await.expect("follows");
+}
+
+/// Fans out by hand, and the queue loses what came of it: the batches as they stood there.
+async fn plan_and_lose(town: &Town) -> Vec<String> {
+    let hints = take(town, TASKS).await;
+    assert!(serve(town, "fanout", &hints).await.is_empty());
+    take(town, BATCHES).await
 }

@@ -59,7 +59,7 @@ pub(crate) fn queues(project: &Project) -> Vec<String> {
             wrong.push(format!("{queue}: the dead-letter queue does not exist"));
             continue;
         };
-        if !redrive["maxReceiveCount"].as_u64().is_some_and(|count| count >= 2) {
+        if redrive["maxReceiveCount"].as_u64().is_none_or(|count| count < 2) {
             wrong.push(format!("{queue} gives up a message after one failure"));
         }
         if !taken.insert(dead.clone()) {

@@ -10,7 +10,10 @@ mod summary;
 mod targets;
 mod token;
 
-use super::{ACCEPTED, FIRST, NOBODY, SECOND, accepted, fresh, outcomes, page_path, recipients};
+use super::{
+    ACCEPTED, FIRST, NOBODY, SECOND, accepted, by_hand, fresh, fresh_with, outcomes, page_path, recipients,
+    sending_calls,
+};
 use http::{Method, StatusCode};
 use local::seed;
 use serde_json::json;
@@ -28,10 +31,20 @@ async fn a_message_to_one_uid_arrives() {
     town.close().await;
 }
 
+/// What tests of refused calls look for is what an accepted one leaves behind.
+#[tokio::test]
+async fn an_accepted_call_writes_its_task_and_tells_the_queue() {
+    let town = fresh_with(by_hand()).await;
+    town.send(json!({ "content": "hello", "uids": [FIRST] })).await.message_id();
+    assert_eq!(sending_calls(&town), ["dynamodb PutItem TasksTable", "sqs SendMessage TasksQueue"]);
+    town.close().await;
+}
+
 #[tokio::test]
 async fn a_card_shows_app_summary_reference_and_time_and_opens_the_page() {
     let town = fresh().await;
-    let id = town.send(json!({ "content": "the content", "summary": "the essence", "uids": [FIRST] })).await.message_id();
+    let id =
+        town.send(json!({ "content": "the content", "summary": "the essence", "uids": [FIRST] })).await.message_id();
     let inbox = town.inbox_of(1).await;
     let (raw, shown) = (&inbox[0].raw, |key: &str| inbox[0].raw["data"][key]["value"].as_str().expect("a value"));
     assert_eq!(raw["template_id"], "demo-keyword");

@@ -63,7 +63,8 @@ async fn uid_and_topic_may_both_be_given() {
 #[tokio::test]
 async fn row_32_a_uid_given_twice_is_one_malformed_uid() {
     let town = fresh().await;
-    for query in [format!("uid={FIRST}&uid={SECOND}"), format!("uid={FIRST},{SECOND}"), format!("uid={FIRST}&uid={FIRST}")]
+    for query in
+        [format!("uid={FIRST}&uid={SECOND}"), format!("uid={FIRST},{SECOND}"), format!("uid={FIRST}&uid={FIRST}")]
     {
         let answer = get(&town, &format!("content=x&{query}")).await;
         assert_eq!(outcomes(&answer), [refused("UID不合法")], "{query}");

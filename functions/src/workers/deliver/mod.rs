@@ -5,11 +5,14 @@
 //! whose attempt was under way when the process died are tried again, with the same repeat key, by which a vendor that
 //! can will recognise them. Order is not kept.
 //!
-//! What failed for a while goes back to the queue, alone, with the vendor's delay or jittered backoff; what must wait
-//! longer than a queue can hold it goes on the due list. An error that only an operator can mend, and a spent quota,
-//! open the breaker of (account, channel): batches that meet it wait, they do not fail.
+//! Who failed for a while is noted with the moment before which there is no further attempt: the vendor's, or a jittered
+//! backoff. The batch itself goes back to the queue until the first of these moments, whole: each copy of it knows
+//! everybody, so the one that finds nobody left may close it, whatever other copies there are. What must wait longer than
+//! a queue can hold it goes on the due list. An error that only an operator can mend, and a spent quota, open the breaker
+//! of (account, channel): batches that meet it wait, they do not fail.
 
 mod recorder;
+mod rest;
 mod sending;
 
 use futures::future::join_all;
@@ -27,6 +30,7 @@ use model::record::{Entry, State};
 use model::retry::MESSAGE_LIFE;
 use provider::channel::Credentials;
 use recorder::Recorder;
+use rest::rests;
 use sending::Sent;
 use std::time::Duration;
 use store::accounts::Accounts;
@@ -82,7 +86,7 @@ impl Delivery<'_> {
     async fn run(&self, invocation: &Invocation) -> Result<(), WorkerError> {
         let Some(_turn) = self.turn(invocation).await else {
             // Time is up before anything was tried; the next invocation has more of it.
-            return self.requeue(self.batch.recipients.clone(), self.batch.attempt, self.now()).await;
+            return self.put_back(self.batch.attempt, self.now()).await;
         };
         // Read only now: whoever had the turn before may have served the same batch.
         let kept = self.store.records.batch(self.batch.id).await?;
@@ -90,21 +94,24 @@ impl Delivery<'_> {
             return Ok(());
         }
         let now = self.now();
-        if self.batch.redriven && kept.hold_until > now {
-            return Ok(());
-        }
         let unserved = |recipient: &&Recipient| !kept.record.is_final(recipient.slot);
-        let pending: Vec<Recipient> = self.batch.recipients.iter().filter(unserved).cloned().collect();
+        let unserved: Vec<Recipient> = self.batch.recipients.iter().filter(unserved).cloned().collect();
         let mut recorder = Recorder::new(self.store.recording.clone(), self.batch.id, self.expires());
-        if pending.is_empty() {
+        if unserved.is_empty() {
             // Everybody was served, but whoever did it died before saying so.
             return Ok(recorder.close(now).await?);
         }
         if now.since(self.batch.accepted_ms) > MESSAGE_LIFE {
-            return self.expire(recorder, &pending).await;
+            return self.expire(recorder, &unserved).await;
+        }
+        let (resting, pending): (Vec<_>, Vec<_>) =
+            unserved.into_iter().partition(|recipient| kept.rests_until(recipient.slot) > now);
+        let rest = resting.iter().map(|recipient| kept.rests_until(recipient.slot)).min();
+        if let (true, Some(at)) = (pending.is_empty(), rest) {
+            return self.wait(at).await;
         }
         match self.gate().await? {
-            Gate::Open { until } => self.hold(pending, until).await,
+            Gate::Open { until } => self.wait(until).await,
             gate @ (Gate::Closed | Gate::Probe) => {
                 let probing = gate == Gate::Probe;
                 let sent = match self.credentials().await? {
@@ -117,7 +124,7 @@ impl Delivery<'_> {
                         sending::unknown_account(self, &pending)
                     }
                 };
-                self.finish(recorder, sent, probing).await
+                self.finish(recorder, sent, rest, probing).await
             }
         }
     }
@@ -175,23 +182,38 @@ impl Delivery<'_> {
         Ok(account.map(Credentials::Wechat))
     }
 
-    /// Writes down what is final, sends back what is not, and acts on what was learned.
-    async fn finish(&self, mut recorder: Recorder, sent: Sent, probing: bool) -> Result<(), WorkerError> {
+    /// Writes down what is final, acts on what was learned, and puts the batch back for who is not served yet: those who
+    /// are to be tried `again`, those there was no time for, and those of others' attempts, who rest until `rest`.
+    async fn finish(
+        &self,
+        mut recorder: Recorder,
+        sent: Sent,
+        rest: Option<Timestamp>,
+        probing: bool,
+    ) -> Result<(), WorkerError> {
         let now = self.now();
-        self.act_on_breaker(&sent, probing, now).await?;
-        if sent.again.is_empty() && sent.untried.is_empty() {
-            recorder.close(now).await?;
-        } else {
-            let at = sent.again.iter().map(|(_, at, _)| *at).max().unwrap_or(now);
-            for (recipient, _, vendor_code) in &sent.again {
-                recorder
-                    .note(recipient.slot, Entry { state: State::Retrying, vendor_code: *vendor_code, vendor_id: None });
+        let again = rests(&sent.again, now);
+        let untried = (!sent.untried.is_empty()).then_some(now);
+        let next = again.keys().copied().chain(untried).chain(rest).min();
+        // First of all: whatever fails below must not cost anybody a second message.
+        for (at, retrying) in again {
+            for (slot, vendor_code) in retrying {
+                recorder.note(slot, Entry { state: State::Retrying, vendor_code, vendor_id: None });
             }
-            recorder.flush((!sent.again.is_empty()).then_some(at), now).await?;
-            let retry: Vec<Recipient> = sent.again.into_iter().map(|(recipient, _, _)| recipient).collect();
-            self.requeue(retry, self.batch.attempt + 1, at).await?;
-            let until = sent.breaker.as_ref().map_or(now, |breaker| breaker.until);
-            self.requeue(sent.untried, self.batch.attempt, until).await?;
+            recorder.flush(Some(at), now).await?;
+        }
+        match next {
+            None => recorder.close(now).await?,
+            Some(_) => recorder.flush(None, now).await?,
+        }
+        self.act_on_breaker(&sent, probing, now).await?;
+        match (next, &sent.breaker) {
+            (None, _) => {}
+            (Some(next), Some(breaker)) => self.wait(next.max(breaker.until)).await?,
+            (Some(next), None) => {
+                let tried = u32::from(!sent.again.is_empty());
+                self.put_back(self.batch.attempt + tried, next).await?;
+            }
         }
         self.forget_the_dead(&sent.invalid, now).await;
         self.carry_over_quotas(&sent.counted).await;
@@ -216,22 +238,28 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    /// The channel is closed: everything waits, nothing is an attempt.
-    async fn hold(&self, pending: Vec<Recipient>, until: Timestamp) -> Result<(), WorkerError> {
-        self.requeue(pending, self.batch.attempt, until).await
+    /// Nothing may be tried before `until`, and none of it was an attempt. A batch that the sweep built waits on the due
+    /// list only: the first copy may well be in the queue, and an outage must not add one with every sweep.
+    async fn wait(&self, until: Timestamp) -> Result<(), WorkerError> {
+        if self.batch.redriven {
+            self.put_on_due_list(until).await
+        } else {
+            self.put_back(self.batch.attempt, until).await
+        }
     }
 
-    /// Puts recipients back, not before `at`. What a queue cannot hold back so long is looked at by the due list: the
-    /// batch is built again then.
-    async fn requeue(&self, recipients: Vec<Recipient>, attempt: u32, at: Timestamp) -> Result<(), WorkerError> {
-        if recipients.is_empty() {
-            return Ok(());
-        }
+    /// The batch is built again, not before `at`.
+    async fn put_on_due_list(&self, at: Timestamp) -> Result<(), WorkerError> {
+        Ok(self.store.due.add(self.batch.id.task, at.plus(Duration::from_secs(1))).await?)
+    }
+
+    /// Puts the batch back, not before `at`: what a queue cannot hold back so long, the due list does.
+    async fn put_back(&self, attempt: u32, at: Timestamp) -> Result<(), WorkerError> {
         let delay = at.since(self.now());
         if delay > QUEUE_DELAY {
-            return Ok(self.store.due.add(self.batch.id.task, at.plus(Duration::from_secs(1))).await?);
+            return self.put_on_due_list(at).await;
         }
-        let batch = Batch { recipients, attempt, redriven: false, ..self.batch.clone() };
+        let batch = Batch { attempt, redriven: false, ..self.batch.clone() };
         self.store.batches.send(vec![(batch, delay)]).await?;
         if delay > STUCK_AFTER {
             // The sweep may already have passed this task; should the queue lose the message, the list will not.

@@ -23,8 +23,8 @@ pub(super) const MARGIN: Duration = Duration::from_secs(10);
 /// What came of sending.
 #[derive(Default)]
 pub(super) struct Sent {
-    /// To be tried again, with the earliest moment and the vendor's code.
-    pub(super) again: Vec<(Recipient, Timestamp, Option<i32>)>,
+    /// To be tried again.
+    pub(super) again: Vec<Again>,
     /// Not tried: time was up, or the breaker opened.
     pub(super) untried: Vec<Recipient>,
     /// Whose address is dead.
@@ -33,6 +33,16 @@ pub(super) struct Sent {
     pub(super) counted: Vec<Recipient>,
     /// The breaker is to be opened.
     pub(super) breaker: Option<Tripped>,
+}
+
+/// A recipient whose attempt failed for a while.
+pub(super) struct Again {
+    /// What the record calls the recipient.
+    pub(super) slot: u64,
+    /// The earliest moment of the next attempt.
+    pub(super) at: Timestamp,
+    /// The vendor's code, where there was one.
+    pub(super) vendor_code: Option<i32>,
 }
 
 /// Why and until when the breaker is to be open.
@@ -57,6 +67,8 @@ pub(super) async fn send(
     let channel = delivery.context.channels().channel(batch.channel);
     let limits = channel.limits();
     let mut probing = probing;
+    // One for all: recipients that failed alike are to be tried again together.
+    let jitter = rand::random();
 
     let mut sent = Sent::default();
     let mut tally: BTreeMap<&'static str, u64> = BTreeMap::new();
@@ -80,7 +92,7 @@ pub(super) async fn send(
             let silent = || Attempt::failed(Outcome::Retry { after: None, at_most: None }, None);
             let attempt = attempts.next().unwrap_or_else(silent);
             *tally.entry(attempt.outcome.label()).or_default() += 1;
-            sort(delivery, recorder, &mut sent, recipient, &attempt);
+            sort(delivery, recorder, &mut sent, recipient, &attempt, jitter);
         }
         recorder.write_when_due(delivery.now()).await;
         probing = false;
@@ -113,13 +125,22 @@ pub(super) fn unknown_account(delivery: &Delivery<'_>, pending: &[Recipient]) ->
 }
 
 /// Acts on one attempt.
-fn sort(delivery: &Delivery<'_>, recorder: &mut Recorder, sent: &mut Sent, recipient: &Recipient, attempt: &Attempt) {
+fn sort(
+    delivery: &Delivery<'_>,
+    recorder: &mut Recorder,
+    sent: &mut Sent,
+    recipient: &Recipient,
+    attempt: &Attempt,
+    jitter: f64,
+) {
     let (batch, now) = (&delivery.batch, delivery.now());
     if sent.breaker.is_none() {
         sent.breaker = tripped(attempt, now);
     }
-    match decide(&attempt.outcome, batch.attempt, batch.accepted_ms, now, rand::random()) {
-        Decision::Again { at } => sent.again.push((recipient.clone(), at, attempt.vendor_code)),
+    match decide(&attempt.outcome, batch.attempt, batch.accepted_ms, now, jitter) {
+        Decision::Again { at } => {
+            sent.again.push(Again { slot: recipient.slot, at, vendor_code: attempt.vendor_code });
+        }
         Decision::Final(state) => {
             let vendor_id = match &attempt.outcome {
                 Outcome::Ok { vendor_id } => *vendor_id,

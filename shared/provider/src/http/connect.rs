@@ -41,13 +41,14 @@ impl Connector {
         Self { tcp, tls: Arc::default(), guard, timeout }
     }
 
-    /// The TLS layer, built by the first `https` request: parsing some 150 roots has no place in a cold start.
-    fn tls(&self) -> Result<HttpsConnector<Tcp>, rustls::Error> {
+    /// The TLS layer, built by the first `https` request: reading some 150 roots has no place in a cold start. The roots
+    /// are the system's; Amazon Linux 2023 keeps its own up to date.
+    fn tls(&self) -> io::Result<HttpsConnector<Tcp>> {
         if let Some(tls) = self.tls.get() {
             return Ok(tls.clone());
         }
         let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
             .https_only()
             .enable_all_versions()
             .wrap_connector(self.tcp.clone());

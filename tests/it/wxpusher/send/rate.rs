@@ -63,7 +63,8 @@ async fn the_deployment_or_the_app_may_set_another_rate() {
     town.close().await;
 
     let town = limited(settings, Some(3)).await;
-    let codes = [call(&town).await.code(), call(&town).await.code(), call(&town).await.code(), call(&town).await.code()];
+    let codes =
+        [call(&town).await.code(), call(&town).await.code(), call(&town).await.code(), call(&town).await.code()];
     assert_eq!(codes, [1000, 1000, 1000, 1001]);
     town.close().await;
 }

@@ -23,7 +23,8 @@ async fn row_19_a_card_of_html_shows_text_without_tags() {
 
 #[tokio::test]
 async fn a_card_of_markdown_shows_text_without_markup() {
-    let (card, _) = card_and_page(json!({ "content": "# 标题\n\n**粗体** [链接](https://a.example)", "contentType": 3 })).await;
+    let (card, _) =
+        card_and_page(json!({ "content": "# 标题\n\n**粗体** [链接](https://a.example)", "contentType": 3 })).await;
     assert_eq!(card, "标题 粗体 链接");
 }
 

@@ -16,7 +16,11 @@ async fn row_01_a_uid_named_twice_is_one_target() {
     let answer = town.send(json!({ "content": "x", "uids": [FIRST, SECOND, FIRST] })).await;
     let targets = answer.targets();
     assert_eq!(targets.len(), 2);
-    assert_eq!((&targets[0]["uid"], &targets[1]["uid"]), (&json!(FIRST), &json!(SECOND)), "in the order of the request");
+    assert_eq!(
+        (&targets[0]["uid"], &targets[1]["uid"]),
+        (&json!(FIRST), &json!(SECOND)),
+        "in the order of the request"
+    );
     assert_eq!(recipients(&town.inbox_of(2).await), ["1", "2"]);
     town.close().await;
 }

@@ -60,7 +60,7 @@ async fn reset_token(town: &Town) {
 #[tokio::test]
 async fn row_30_what_was_accepted_before_a_token_was_reset_still_goes_out() {
     let town = Town::with_crowd(Options::for_tests(), 600).await;
-    town.stack.sandbox().faults().order(Fault::late("wechat-template", Duration::from_millis(400)));
+    town.stack.sandbox().faults().add(Fault::late("wechat-template", Duration::from_millis(400)));
     let id = town.send(json!({ "content": "x", "topicIds": [CROWD_TOPIC] })).await.message_id();
     reset_token(&town).await;
     assert_eq!(send_as(&town, json!(local::seed::APP_TOKEN)).await.1, "appToken不正确");

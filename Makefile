@@ -1,0 +1,20 @@
+# Two commands do it all: `cargo run` for the product on this machine, `make test` for every test.
+
+.PHONY: test lint docs kill
+
+# The kill test runs the program itself, so it is built first.
+test:
+	cargo build -p tuisong-local
+	cargo test --workspace
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Fifty rounds of `kill -9` at random points: some minutes.
+kill:
+	cargo build -p tuisong-local
+	cargo run -p tuisong-tests --bin kill -- --rounds 50
