@@ -29,12 +29,18 @@ async fn handle(
     _invocation: &Invocation,
     _input: serde_json::Value,
 ) -> Result<(), WorkerError> {
-    for account in store.accounts.all().await? {
-        let id = account.id.clone();
-        match context.channels().refresh_token(&Credentials::Wechat(account)).await {
+    for (id, account) in store.accounts.all().await? {
+        let refreshed = match account {
+            Ok(account) => {
+                let refreshed = context.channels().refresh_token(&Credentials::Wechat(account)).await;
+                refreshed.map_err(|cause| causes(&cause))
+            }
+            Err(cause) => Err(causes(&cause)),
+        };
+        match refreshed {
             Ok(refresh) => info!(account = %id, ?refresh, "token looked at"),
             Err(cause) => {
-                error!(account = %id, cause = causes(&cause), "token refresh failed; see docs/operations.md");
+                error!(account = %id, cause, "token refresh failed; see docs/operations.md");
                 context.metrics.count(Metric::TokenRefreshFailed, &[("account", id.as_str())], 1, context.clock.now());
             }
         }

@@ -13,14 +13,16 @@
 
 use super::progress::part;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use gateway::error::causes;
 use gateway::metrics::Metric;
 use gateway::{Context, Function, Invocation, WorkerError, schedule_function};
 use model::clock::Timestamp;
 use model::ids::{BlockId, TaskId};
-use model::limits::{BATCH_RECIPIENTS, LEASE_LIFE, LEASE_SETTLE, STUCK_AFTER};
+use model::limits::{BATCH_RECIPIENTS, LEASE_LIFE, LEASE_SETTLE, STUCK_AFTER, TASK_RETENTION};
 use model::retry::MESSAGE_LIFE;
 use model::task::Task;
 use serde::Deserialize;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use store::capabilities;
 use store::due::{Due, DueReader, DueWriter};
@@ -29,7 +31,7 @@ use store::keys::DUE_SHARDS;
 use store::plan::PlanReader;
 use store::queue::{Hints, TaskMessage};
 use store::records::{RecordReader, RecordWriter};
-use store::sweep::{SweepState, Sweeper, SweptTask};
+use store::sweep::{Sweeper, SweptTask};
 use store::tasks::TaskReader;
 use tracing::{error, info};
 
@@ -61,6 +63,9 @@ const DUE_PAGE: i32 = 200;
 const MARGIN: Duration = Duration::from_secs(5);
 /// The longest a task that was driven again is left alone: [`STUCK_AFTER`] doubled four times.
 const LONGEST_REST: Duration = Duration::from_secs(STUCK_AFTER.as_secs() << 4);
+/// A task this old that is still not finished is given up: its records go with it a day later. A message's life ends long
+/// before, and whoever is unserved then is recorded as expired.
+const GIVE_UP: Duration = Duration::from_secs(TASK_RETENTION.as_secs() - 86_400);
 /// Marks kept: the counter's position a minute at a time.
 const MOST_MARKS: usize = 60;
 
@@ -80,9 +85,15 @@ async fn handle(
 ) -> Result<(), WorkerError> {
     let input = if input.is_null() { Ok(Input::default()) } else { serde_json::from_value(input) };
     let Input { recover } = input.map_err(|error| WorkerError::Unreadable(error.to_string()))?;
-    let run = Run { context, store, invocation, recover };
-    run.walk_due_list().await?;
-    run.sweep().await
+    let run = Run { context, store, invocation, recover, started: context.clock.now(), failed: AtomicU32::new(0) };
+    // Neither walk waits for the other: what cannot be read on the one must not keep the other from being done.
+    let walked = run.walk_due_list().await;
+    let swept = run.sweep().await;
+    walked.and(swept)?;
+    match run.failed.into_inner() {
+        0 => Ok(()),
+        failed => Err(WorkerError::Incomplete(failed)),
+    }
 }
 
 struct Run<'a> {
@@ -90,6 +101,9 @@ struct Run<'a> {
     store: &'a ReleaseStore,
     invocation: &'a Invocation,
     recover: bool,
+    started: Timestamp,
+    /// Tasks that could not be looked at.
+    failed: AtomicU32,
 }
 
 impl Run<'_> {
@@ -101,22 +115,31 @@ impl Run<'_> {
         !self.invocation.left(MARGIN).is_zero()
     }
 
+    /// One task that cannot be read or driven holds up no other: it is logged, counted, and looked at again.
+    fn failed(&self, task: TaskId, cause: &WorkerError) {
+        error!(task.id = %task, error.code = cause.code(), cause = causes(cause), "task could not be looked at");
+        self.failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Walks the due list, for at most half of the time, and with another shard first every minute: a long list (an
+    /// account's quota that is back at midnight) must not keep the sweep from being done, nor one shard the others.
     async fn walk_due_list(&self) -> Result<(), WorkerError> {
+        let until_left = self.invocation.left(MARGIN) / 2;
         // Recovering, everything on the list is looked at. What is added meanwhile is due later than what it is added
-        // for, so it may be met again further down, once.
-        let by = if self.recover { self.now().plus(MESSAGE_LIFE) } else { self.now() };
-        for shard in 0..DUE_SHARDS {
+        // for, so it may be met again further down.
+        let by = if self.recover { self.now().plus(MESSAGE_LIFE * 2) } else { self.now() };
+        let first = self.started.seconds().unsigned_abs() / 60;
+        for shard in (first..first + DUE_SHARDS).map(|shard| shard % DUE_SHARDS) {
             let mut after = None;
             loop {
                 let entries = self.store.due_list.due(shard, after, by, DUE_PAGE).await?;
                 let full = entries.len() >= usize::try_from(DUE_PAGE).unwrap_or(usize::MAX);
                 after = entries.last().copied();
-                stream::iter(entries)
-                    .map(|due| self.due(due))
-                    .buffer_unordered(SIDE_BY_SIDE)
-                    .try_collect::<()>()
-                    .await?;
-                if !full || !self.has_time() {
+                stream::iter(entries).for_each_concurrent(SIDE_BY_SIDE, |due| self.due(due)).await;
+                if self.invocation.left(MARGIN) <= until_left {
+                    return Ok(());
+                }
+                if !full {
                     break;
                 }
             }
@@ -124,10 +147,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Looks at a task that is due. Its entry goes last: until then a kill leaves it to the next run.
-    async fn due(&self, due: Due) -> Result<(), WorkerError> {
-        if let Some(task) = self.store.tasks.get(due.task, self.now()).await? {
-            self.look_at(&task, Some(due.at)).await?;
+    /// Sees to a task that is due. Its entry goes last, and stays when it failed: until then a kill leaves it to the
+    /// next run.
+    async fn due(&self, due: Due) {
+        if let Err(cause) = self.see_to(due).await {
+            self.failed(due.task, &cause);
+        }
+    }
+
+    async fn see_to(&self, due: Due) -> Result<(), WorkerError> {
+        let next = match self.store.tasks.get(due.task, self.now()).await? {
+            Some(task) => self.look_at(&task, Some(due.at)).await?,
+            None => None,
+        };
+        // A task that rests until the very second it was due at (a recovering run comes early) has only this one entry.
+        if next.is_some_and(|next| next.seconds() == due.at.seconds()) {
+            return Ok(());
         }
         Ok(self.store.due_list.done(due).await?)
     }
@@ -135,37 +170,29 @@ impl Run<'_> {
     async fn sweep(&self) -> Result<(), WorkerError> {
         let head = self.store.head.next_block().await?;
         let mut state = self.store.sweeper.state().await?;
-        if self.recover {
-            // All of them now; those that may still be in use are swept again in their time.
-            self.sweep_blocks(state.swept, head).await?;
-        }
-        let settled = self.now().minus(LEASE_LIFE + LEASE_SETTLE);
-        state.marks.push((self.now(), head));
+        let settled = self.started.minus(LEASE_LIFE + LEASE_SETTLE);
         let closed = state.marks.iter().filter(|(at, _)| *at <= settled).map(|(_, block)| *block).max();
         state.marks.retain(|(at, _)| *at > settled);
-        if state.marks.len() > MOST_MARKS {
+        if state.marks.len() >= MOST_MARKS {
             // Only a clock that jumped can do this; the newest mark is the safe one.
-            state.marks.drain(..state.marks.len() - MOST_MARKS);
+            state.marks.drain(..=state.marks.len() - MOST_MARKS);
         }
-        if let Some(closed) = closed {
-            // What could not be swept in this run keeps its mark.
-            state.marks.insert(0, (settled, closed));
-            while state.swept < closed && self.has_time() {
-                if self.recover {
-                    state.swept = closed;
-                    break;
-                }
-                let next = BlockId::new(closed.get().min(state.swept.get() + STRIDE));
-                self.sweep_blocks(state.swept, next).await?;
-                state.swept = next;
-                self.store.sweeper.keep(&state).await?;
-            }
-        }
-        self.keep(&state).await
-    }
+        state.marks.push((self.started, head));
+        let closed = closed.unwrap_or(state.swept);
+        // What could not be swept in this run keeps its mark.
+        state.marks.insert(0, (settled, closed));
 
-    async fn keep(&self, state: &SweepState) -> Result<(), WorkerError> {
-        Ok(self.store.sweeper.keep(state).await?)
+        // Recovering, the blocks that may still grow are looked at too, and swept again in their time.
+        let end = if self.recover { head } else { closed };
+        let mut at = state.swept;
+        while at < end && self.has_time() {
+            let next = BlockId::new(end.get().min(at.get() + STRIDE));
+            self.sweep_blocks(at, next).await?;
+            at = next;
+            state.swept = state.swept.max(at.min(closed));
+            self.store.sweeper.keep(&state).await?;
+        }
+        Ok(self.store.sweeper.keep(&state).await?)
     }
 
     async fn sweep_blocks(&self, from: BlockId, to: BlockId) -> Result<(), WorkerError> {
@@ -176,18 +203,26 @@ impl Run<'_> {
             .await
     }
 
+    /// Looks at what is unfinished in a block. A block that cannot be read at all ends the sweep here, to go on from
+    /// here; a task in it that cannot be looked at goes on the due list.
     async fn sweep_block(&self, block: BlockId) -> Result<(), WorkerError> {
-        for swept in self.store.sweeper.block(block).await? {
-            if !is_finished_direct(&swept) {
-                self.look_at(&swept.task, None).await?;
+        for (id, swept) in self.store.sweeper.block(block).await? {
+            let looked = match swept {
+                Ok(swept) if is_finished_direct(&swept) => Ok(None),
+                Ok(swept) => self.look_at(&swept.task, None).await,
+                Err(unreadable) => Err(unreadable.into()),
+            };
+            if let Err(cause) = looked {
+                self.failed(id, &cause);
+                self.look_again(id, self.now().plus(STUCK_AFTER)).await?;
             }
         }
         Ok(())
     }
 
     /// Draws up summaries of finished parts; a task that is not finished is driven again if it is stuck, and stays on
-    /// the due list until it is finished or too old to be.
-    async fn look_at(&self, task: &Task, was_due: Option<Timestamp>) -> Result<(), WorkerError> {
+    /// the due list until it is finished. Answers when it is looked at again.
+    async fn look_at(&self, task: &Task, was_due: Option<Timestamp>) -> Result<Option<Timestamp>, WorkerError> {
         let now = self.now();
         let (mut finished, mut moved_at, mut hold_until) = (true, task.accepted_ms, None::<Timestamp>);
         for of in task.parts() {
@@ -202,24 +237,36 @@ impl Run<'_> {
             }
         }
         if finished {
-            return Ok(());
+            return Ok(None);
         }
         let age = now.since(task.accepted_ms);
-        if age > MESSAGE_LIFE + LONGEST_REST * 2 {
-            error!(task.id = %task.id, "task given up: it was not finished within its life");
-            return Ok(());
+        if age > GIVE_UP {
+            error!(task.id = %task.id, "task given up: it was not finished within its retention");
+            return Ok(None);
         }
-        if let Some(until) = hold_until.filter(|until| *until > now) {
-            return self.look_again(task.id, until.plus(Duration::from_secs(1))).await;
-        }
-        let stuck = self.recover || was_due.is_some_and(|at| at > moved_at) || now.since(moved_at) >= STUCK_AFTER;
-        if stuck {
-            let message = TaskMessage::TaskV1 { task: task.id, sent_ms: now, redrive: true };
-            self.store.hints.send(task.app_id, &message).await?;
-            info!(task.id = %task.id, age_s = age.as_secs(), "task driven again");
-            self.context.metrics.count(Metric::Redriven, &[], 1, now);
-        }
-        self.look_again(task.id, next_look(task.id, if stuck { age } else { STUCK_AFTER }, now)).await
+        // Nobody rests beyond the message's life: then it is recorded as expired.
+        let end_of_life = task.accepted_ms.plus(MESSAGE_LIFE);
+        let next = match hold_until.map(|until| until.min(end_of_life)).filter(|until| *until > now) {
+            Some(until) => until.plus(Duration::from_secs(1)),
+            None => {
+                let stuck =
+                    self.recover || was_due.is_some_and(|at| at > moved_at) || now.since(moved_at) >= STUCK_AFTER;
+                if stuck {
+                    self.drive(task, age, now).await?;
+                }
+                next_look(task.id, if stuck { age } else { STUCK_AFTER }, now)
+            }
+        };
+        self.look_again(task.id, next).await?;
+        Ok(Some(next))
+    }
+
+    async fn drive(&self, task: &Task, age: Duration, now: Timestamp) -> Result<(), WorkerError> {
+        let message = TaskMessage::TaskV1 { task: task.id, sent_ms: now, redrive: true };
+        self.store.hints.send(task.app_id, &message).await?;
+        info!(task.id = %task.id, age_s = age.as_secs(), "task driven again");
+        self.context.metrics.count(Metric::Redriven, &[], 1, now);
+        Ok(())
     }
 
     async fn look_again(&self, task: TaskId, at: Timestamp) -> Result<(), WorkerError> {

@@ -7,7 +7,7 @@
 //! it counts quotas only of those who get something, and keeps its list of recipients, and pointers to it, apart.
 
 use crate::page::render::default_summary;
-use futures::future::{join_all, try_join, try_join_all};
+use futures::future::{try_join, try_join_all};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use gateway::envelope::wxpusher::{OK, REFUSED, success};
 use gateway::metrics::Metric;
@@ -24,10 +24,11 @@ use model::wxpusher::{Sending, Submission, TARGET_ACCEPTED, TargetRefusal};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 use store::apps::{Senders, Topics};
 use store::capabilities;
 use store::due::DueWriter;
-use store::follows::{Follows, Mark, Marker};
+use store::follows::{Follows, Marker};
 use store::ids::{Draw, Ids};
 use store::objects::ObjectWriter;
 use store::queue::{Hints, TaskMessage};
@@ -74,23 +75,58 @@ pub(super) async fn accept(
     let app = authenticate(context, store, token).await?;
     let sending = submission.check().map_err(|refusal| ApiError::refused(refusal.code(), refusal.message()))?;
     let nonce = Alphanumeric.sample_string(&mut rand::rng(), 22);
-    let targets = 1 + sending.uids.len() as u64 + sending.topics.len() as u64;
-
-    let (resolved, (draw, content)) = try_join(
+    let (resolved, draw, content) = futures::join!(
         resolve(context, store, &app, &sending),
-        try_join(async { store.ids.draw(targets, &*context.clock).await.map_err(ApiError::from) }, async {
-            store.objects.keep_body(&nonce, sending.content.clone()).await.map_err(ApiError::from)
-        }),
-    )
-    .await?;
+        store.ids.draw(1 + plausible_targets(&sending), &*context.clock),
+        store.objects.keep_body(&nonce, sending.content.clone()),
+    );
+    let resolved = resolved?;
+    let accepted = async {
+        let kept = Kept { nonce, draw: draw?, content: content? };
+        accept_resolved(context, store, &app, &sending, &resolved, kept).await
+    };
+    match accepted.await {
+        Ok(reply) => {
+            resolved.mark_spent(store).await;
+            Ok(reply)
+        }
+        Err(error) => {
+            // The caller is told that nothing was sent, so nothing counts.
+            give_back(store, &resolved.counted, resolved.day).await;
+            Err(error)
+        }
+    }
+}
 
+/// How many targets can come to something: only they need ids.
+fn plausible_targets(sending: &Sending) -> u64 {
+    let uids = sending.uids.iter().filter(|uid| Uid::parse(uid).is_ok()).count();
+    let topics = sending.topics.iter().filter(|(_, topic)| topic.is_some()).count();
+    (uids + topics) as u64
+}
+
+/// What was prepared for the task while its targets were looked up.
+struct Kept {
+    nonce: String,
+    draw: Draw,
+    content: Stored<String>,
+}
+
+/// Accepts what was resolved: writes the task, unless nobody gets anything.
+async fn accept_resolved(
+    context: &Context,
+    store: &AcceptStore,
+    app: &App,
+    sending: &Sending,
+    resolved: &Resolved,
+    Kept { nonce, draw, content }: Kept,
+) -> Result<Reply, ApiError> {
     let accepted_ms = context.clock.now();
     let (direct, topics): (Vec<_>, Vec<_>) = (resolved.recipients(), resolved.topic_targets());
     if direct.is_empty() && topics.is_empty() {
-        resolved.give_back(store).await;
-        return Ok(success(replies(draw.task, &resolved)));
+        give_back(store, &resolved.unused, resolved.day).await;
+        return Ok(success(replies(draw.task, resolved)));
     }
-
     let mut task = Task {
         id: draw.task,
         accepted_ms,
@@ -101,7 +137,7 @@ pub(super) async fn accept(
         nonce: nonce.clone(),
         content_type: sending.content_type,
         content,
-        summary: summary(&sending, &app),
+        summary: summary(sending, app),
         url: sending.url.clone(),
         direct_count: u32::try_from(direct.len()).unwrap_or(u32::MAX),
         direct: Stored::Inline(Vec::new()),
@@ -110,10 +146,10 @@ pub(super) async fn accept(
     let pointers = async { store.tasks.point(&draw, task.expires()).await };
     (task.direct, ()) = try_join(store.objects.keep_recipients(&nonce, direct), pointers).await?;
 
-    write(context, store, &task, &draw, &resolved).await?;
-    info!(app.id = %app.id, task.id = %task.id, targets, "message accepted");
+    write(context, store, &task, &draw, resolved).await?;
+    info!(app.id = %app.id, task.id = %task.id, targets = task.id_count() - 1, "message accepted");
     context.metrics.count(Metric::Accepted, &[("family", "wxpusher")], 1, accepted_ms);
-    Ok(success(replies(draw.task, &resolved)))
+    Ok(success(replies(draw.task, resolved)))
 }
 
 async fn authenticate(context: &Context, store: &AcceptStore, token: Option<String>) -> Result<App, ApiError> {
@@ -144,8 +180,11 @@ async fn write(
     resolved: &Resolved,
 ) -> Result<(), ApiError> {
     let message = TaskMessage::TaskV1 { task: task.id, sent_ms: task.accepted_ms, redrive: false };
-    let (written, hinted, ()) =
-        futures::join!(store.tasks.create(task), store.hints.send(task.app_id, &message), resolved.give_back(store));
+    let (written, hinted, ()) = futures::join!(
+        store.tasks.create(task),
+        store.hints.send(task.app_id, &message),
+        give_back(store, &resolved.unused, resolved.day),
+    );
     written?;
     if let Err(error) = hinted {
         // Tolerated: the sweep finds the task without it.
@@ -163,8 +202,12 @@ async fn write(
 struct Resolved {
     uids: Vec<(String, Result<Follower, String>)>,
     topics: Vec<(i64, Result<TopicTarget, String>)>,
-    /// Counted against the quota of somebody who gets nothing.
+    /// Whose quota was counted and who get something.
+    counted: Vec<Uid>,
+    /// Whose quota was counted although they get nothing.
     unused: Vec<Uid>,
+    /// Those of the counted for whom it was the last of the day.
+    spent: Vec<Uid>,
     day: Day,
 }
 
@@ -183,12 +226,31 @@ impl Resolved {
         self.topics.iter().filter_map(|(_, found)| found.as_ref().ok().cloned()).collect()
     }
 
-    async fn give_back(&self, store: &AcceptStore) {
-        let given = join_all(self.unused.iter().map(|uid| store.quotas.give_back(uid, self.day))).await;
-        for error in given.into_iter().filter_map(Result::err) {
-            // Tolerated: the user may receive one message less today.
-            warn!(cause = gateway::error::causes(&error), "quota could not be given back");
+    /// Marks whose quota is spent, so that topics skip them. After the task stands, and within a moment.
+    async fn mark_spent(&self, store: &AcceptStore) {
+        let calls: Vec<_> = self.spent.iter().map(|uid| store.marker.mark_over_quota(uid, self.day)).collect();
+        let marks = stream::iter(calls).buffer_unordered(QUOTA_CALLS).collect::<Vec<_>>();
+        match tokio::time::timeout(MARK_PATIENCE, marks).await {
+            Ok(marks) => {
+                for error in marks.into_iter().filter_map(Result::err) {
+                    // Tolerated: topics may send them a few more today.
+                    warn!(cause = gateway::error::causes(&error), "a spent quota could not be marked");
+                }
+            }
+            Err(_) => warn!(users = self.spent.len(), "not every spent quota could be marked in time"),
         }
+    }
+}
+
+/// How much longer a call may take because the quota of many is spent with it.
+const MARK_PATIENCE: Duration = Duration::from_secs(2);
+
+async fn give_back(store: &AcceptStore, uids: &[Uid], day: Day) {
+    let calls: Vec<_> = uids.iter().map(|uid| store.quotas.give_back(uid, day)).collect();
+    let given: Vec<_> = stream::iter(calls).buffer_unordered(QUOTA_CALLS).collect().await;
+    for error in given.into_iter().filter_map(Result::err) {
+        // Tolerated: the user may receive one message less today.
+        warn!(cause = gateway::error::causes(&error), "quota could not be given back");
     }
 }
 
@@ -202,15 +264,22 @@ async fn resolve(context: &Context, store: &AcceptStore, app: &App, sending: &Se
         ),
     )
     .await?;
-    let (mut by_uid, unused) = people;
+    let People { mut by_uid, counted, unused, spent } = people;
     let uids = sending.uids.iter().map(|text| {
         let found = Uid::parse(text).ok().and_then(|uid| by_uid.remove(&uid));
         (text.clone(), found.unwrap_or_else(|| Err(TargetRefusal::Malformed.status())))
     });
-    Ok(Resolved { uids: uids.collect(), topics, unused, day: now.beijing_day() })
+    Ok(Resolved { uids: uids.collect(), topics, counted, unused, spent, day: now.beijing_day() })
 }
 
-type People = (HashMap<Uid, Result<Follower, String>>, Vec<Uid>);
+/// What became of UIDs, and of their quotas (see [`Resolved`]).
+#[derive(Default)]
+struct People {
+    by_uid: HashMap<Uid, Result<Follower, String>>,
+    counted: Vec<Uid>,
+    unused: Vec<Uid>,
+    spent: Vec<Uid>,
+}
 
 /// UIDs of one call up to which quotas are counted beside the look-up. That saves a round trip and costs two writes for
 /// everybody who turns out to get nothing; a call to many takes the trip instead.
@@ -226,7 +295,7 @@ async fn resolve_people(
     now: Timestamp,
 ) -> Result<People, ApiError> {
     if uids.is_empty() {
-        return Ok((HashMap::new(), Vec::new()));
+        return Ok(People::default());
     }
     let filter = sending.pay_filter.within(app.in_product);
     let follows = async { Ok(store.follows.of_app(app.id, uids).await?) };
@@ -242,7 +311,7 @@ async fn resolve_people(
     let missing: Vec<Uid> = uids.iter().filter(|uid| !followers.contains_key(uid)).cloned().collect();
     let known = if missing.is_empty() { HashSet::new() } else { store.follows.known(&missing).await? };
 
-    let (mut people, mut unused) = (HashMap::with_capacity(uids.len()), Vec::new());
+    let mut people = People::default();
     for uid in uids {
         let taken = taken.get(uid).copied();
         let found = match followers.remove(uid) {
@@ -254,19 +323,18 @@ async fn resolve_people(
                 Ok(()) => Ok(follower),
             },
         };
-        match (&found, taken) {
-            (Err(_), Some(Taken::Counted | Taken::Last)) => unused.push(uid.clone()),
-            (Ok(_), Some(Taken::Last)) => {
-                if let Err(error) = store.marker.mark(uid, Mark::OverQuota(now.beijing_day())).await {
-                    // Tolerated: topics may send them a few more today.
-                    warn!(cause = gateway::error::causes(&error), "a spent quota could not be marked");
-                }
+        match (taken, &found) {
+            (None | Some(Taken::Refused), _) => {}
+            (Some(Taken::Counted | Taken::Last), Err(_)) => people.unused.push(uid.clone()),
+            (Some(Taken::Counted), Ok(_)) => people.counted.push(uid.clone()),
+            (Some(Taken::Last), Ok(_)) => {
+                people.counted.push(uid.clone());
+                people.spent.push(uid.clone());
             }
-            (Ok(_), Some(Taken::Counted) | None) | (_, Some(Taken::Refused)) | (Err(_), None) => {}
         }
-        people.insert(uid.clone(), found.map_err(|refusal| refusal.status()));
+        people.by_uid.insert(uid.clone(), found.map_err(|refusal| refusal.status()));
     }
-    Ok((people, unused))
+    Ok(people)
 }
 
 /// Whether a direct message goes to `follower`, apart from the quota: its counter is exact for direct messages, the mark

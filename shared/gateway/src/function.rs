@@ -89,6 +89,9 @@ pub enum WorkerError {
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
+    /// A run went through to its end, but some of what it came by could not be done; each was logged where it happened.
+    #[error("{0} things could not be done; see the log lines before")]
+    Incomplete(u32),
 }
 
 impl WorkerError {
@@ -98,6 +101,7 @@ impl WorkerError {
             Self::Unreadable(_) => "unreadable_message",
             Self::NotYet(_) => "not_yet",
             Self::Store(error) => error.code(),
+            Self::Incomplete(_) => "incomplete",
         }
     }
 }

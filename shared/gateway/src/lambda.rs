@@ -189,7 +189,7 @@ pub async fn serve_queue(
                     let code = error.code();
                     match error {
                         WorkerError::NotYet(_) => info!(error.code = code, cause = %error, "message comes again"),
-                        WorkerError::Unreadable(_) | WorkerError::Store(_) => {
+                        WorkerError::Unreadable(_) | WorkerError::Store(_) | WorkerError::Incomplete(_) => {
                             warn!(error.code = code, cause = causes(&error), "message failed");
                         }
                     }

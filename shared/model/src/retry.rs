@@ -15,8 +15,9 @@ const MIDDLE_ATTEMPTS: u32 = 24;
 
 /// The wait before the next attempt, after attempt number `attempt` (from 1) ended in passing trouble.
 ///
-/// Exponential from one second, capped at a minute, with full jitter; after some minutes every five minutes, after an
-/// hour every fifteen, so that a long outage costs little. A vendor's own wish (`after`) is a floor, with a tenth of
+/// Exponential from one second, capped at a minute, with full jitter; after some minutes capped at five minutes, after an
+/// hour at eight, so that a long outage costs little. Never above eight: WeChat recognises a repeat for ten minutes, and
+/// an attempt that seemed to fail may have gone through. A vendor's own wish (`after`) is a floor, with a tenth of
 /// jitter on top so that its clients do not return all at once. `jitter` is a random number in `0.0..1.0`.
 pub fn delay(attempt: u32, after: Option<Duration>, jitter: f64) -> Duration {
     let jitter = jitter.clamp(0.0, 1.0);
@@ -28,7 +29,7 @@ pub fn delay(attempt: u32, after: Option<Duration>, jitter: f64) -> Duration {
     } else if attempt <= SHORT_ATTEMPTS + MIDDLE_ATTEMPTS {
         Duration::from_secs(300)
     } else {
-        Duration::from_secs(900)
+        Duration::from_secs(480)
     };
     cap.mul_f64(jitter).max(Duration::from_millis(200))
 }
@@ -42,8 +43,8 @@ mod tests {
         let caps: Vec<u64> = (1..=8).map(|attempt| delay(attempt, None, 1.0).as_secs()).collect();
         assert_eq!(caps, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(delay(13, None, 1.0).as_secs(), 300);
-        assert_eq!(delay(37, None, 1.0).as_secs(), 900);
-        assert_eq!(delay(u32::MAX, None, 1.0).as_secs(), 900);
+        assert_eq!(delay(37, None, 1.0).as_secs(), 480);
+        assert_eq!(delay(u32::MAX, None, 1.0).as_secs(), 480);
     }
 
     #[test]

@@ -56,12 +56,14 @@ impl Accounts {
         self.read(id, &item).await.map(Some)
     }
 
-    /// Every account.
-    pub async fn all(&self) -> Result<Vec<WechatAccount>, StoreError> {
+    /// Every account, each read on its own: one whose secret cannot be opened spoils no other.
+    pub async fn all(&self) -> Result<Vec<(AccountId, Result<WechatAccount, StoreError>)>, StoreError> {
         let ask = Ask::new(&self.store.names().apps, keys::ACCOUNTS.to_owned(), Range::All);
         let mut accounts = Vec::new();
         for item in self.store.query_all(&ask).await? {
-            accounts.push(self.read(&AccountId::new(sort_key(&item)), &item).await?);
+            let id = AccountId::new(sort_key(&item));
+            let account = self.read(&id, &item).await;
+            accounts.push((id, account));
         }
         Ok(accounts)
     }

@@ -56,29 +56,40 @@ impl Follows {
 }
 
 /// What is marked on a person's follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark {
+#[derive(Clone, Copy)]
+enum Mark<'a> {
     /// The vendor said at this moment that the address is dead.
-    Unreachable(Timestamp),
+    Unreachable(&'a OpenId, Timestamp),
     /// The daily quota was used up on this day.
     OverQuota(Day),
 }
 
 impl Marker {
-    /// Marks everything that the person behind `openid` follows. `false` when we know no such person.
-    pub async fn mark_openid(&self, account: &AccountId, openid: &OpenId, mark: Mark) -> Result<bool, StoreError> {
+    /// Marks everything that the person behind `openid` follows under that address: the vendor said at `at` that it is
+    /// dead. `false` when we know no such person.
+    pub async fn mark_unreachable(
+        &self,
+        account: &AccountId,
+        openid: &OpenId,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         let table = &self.0.names().users;
         let Some(item) = self.0.get(table, keys::user_by_openid(account, openid), true).await? else {
             return Ok(false);
         };
         let uid = Uid::parse(Reader::new("openid", &item).string("uid")?)
             .map_err(|error| StoreError::corrupt("openid", error))?;
-        self.mark(&uid, mark).await?;
+        self.mark(&uid, Mark::Unreachable(openid, at)).await?;
         Ok(true)
     }
 
+    /// Marks everything that the person follows: they have had their share of `day`.
+    pub async fn mark_over_quota(&self, uid: &Uid, day: Day) -> Result<(), StoreError> {
+        self.mark(uid, Mark::OverQuota(day)).await
+    }
+
     /// Marks the person and everything they follow. Rare, so it may write an item per follow.
-    pub async fn mark(&self, uid: &Uid, mark: Mark) -> Result<(), StoreError> {
+    async fn mark(&self, uid: &Uid, mark: Mark<'_>) -> Result<(), StoreError> {
         let table = &self.0.names().users;
         let items = self.0.query_all(&Ask::new(table, keys::user(uid).pk, Range::All)).await?;
         for item in &items {
@@ -91,17 +102,16 @@ impl Marker {
         Ok(())
     }
 
-    async fn write(&self, key: Key, mark: Mark) -> Result<(), StoreError> {
+    async fn write(&self, key: Key, mark: Mark<'_>) -> Result<(), StoreError> {
         let call =
             self.0.dynamodb().update_item().table_name(&self.0.names().users).key("pk", s(key.pk)).key("sk", s(key.sk));
         let call = match mark {
             // A follow that is younger than the vendor's answer came after it: the person is back.
-            Mark::Unreachable(at) => call
+            Mark::Unreachable(openid, at) => call
                 .update_expression("SET unreachable = :yes")
-                .condition_expression(
-                    "attribute_exists(pk) AND (attribute_not_exists(created_ms) OR created_ms <= :at)",
-                )
+                .condition_expression("openid = :openid AND (attribute_not_exists(created_ms) OR created_ms <= :at)")
                 .expression_attribute_values(":yes", crate::db::flag())
+                .expression_attribute_values(":openid", s(openid.as_str()))
                 .expression_attribute_values(":at", n(at.millis())),
             Mark::OverQuota(day) => call
                 .update_expression("SET over_quota_day = :day")

@@ -1,7 +1,7 @@
 //! How far the sweep over the id blocks has come (Tasks table), and what a block holds.
 
 use crate::db::{Ask, Range, sort_key};
-use crate::item::{Item, Reader, json, s};
+use crate::item::{Attributes, Item, Reader, json, s};
 use crate::records::{Kept, by_batch};
 use crate::tasks::read_task;
 use crate::{StoreError, keys};
@@ -54,30 +54,26 @@ impl Sweeper {
         self.0.put(&self.0.names().tasks, item).await
     }
 
-    /// The tasks of a block with the records of their direct parts: one Query. Eventually consistent: a block is swept
-    /// two minutes after the last write that could make it grow.
-    pub async fn block(&self, block: BlockId) -> Result<Vec<SweptTask>, StoreError> {
+    /// The tasks of a block with the records of their direct parts, each read on its own: one Query. Eventually
+    /// consistent: a block is swept two minutes after the last write that could make it grow.
+    pub async fn block(&self, block: BlockId) -> Result<Vec<(TaskId, Result<SweptTask, StoreError>)>, StoreError> {
         let mut ask = Ask::new(&self.0.names().tasks, keys::block(block), Range::All);
         ask.consistent = false;
         let items = self.0.query_all(&ask).await?;
         let mut tasks = Vec::new();
         let mut segments: HashMap<TaskId, Vec<_>> = HashMap::new();
         for item in items {
-            let sort = sort_key(&item);
-            if sort.starts_with(keys::TASK_PREFIX) {
-                if !Reader::new("task", &item).has("pointer") {
-                    tasks.push(read_task(&item)?);
-                }
-            } else if let Some(task) = keys::sort_task(sort) {
-                segments.entry(task).or_default().push(item);
+            let Some(id) = keys::sort_task(sort_key(&item)) else { continue };
+            if !sort_key(&item).starts_with(keys::TASK_PREFIX) {
+                segments.entry(id).or_default().push(item);
+            } else if !Reader::new("task", &item).has("pointer") {
+                tasks.push((id, item));
             }
         }
-        tasks
-            .into_iter()
-            .map(|task| {
-                let direct = by_batch(&segments.remove(&task.id).unwrap_or_default())?;
-                Ok(SweptTask { task, direct })
-            })
-            .collect()
+        let swept = tasks.into_iter().map(|(id, item)| {
+            let read = |segments: &[Attributes]| Ok(SweptTask { task: read_task(&item)?, direct: by_batch(segments)? });
+            (id, read(&segments.remove(&id).unwrap_or_default()))
+        });
+        Ok(swept.collect())
     }
 }

@@ -6,6 +6,7 @@
 mod breaker;
 mod large;
 mod queue;
+mod recover;
 mod storage;
 mod sweep;
 mod tokens;

@@ -135,7 +135,7 @@ async fn a_batch_that_runs_out_of_time_goes_on_in_the_next_invocation() {
     // Each call takes a moment, and the first is tried again afterwards: both reasons to come back at once.
     order(&town, Fault::new(CHANNEL, bad_gateway()).to(crowd_openid(1).as_str()));
     order(&town, Fault::late(CHANNEL, Duration::from_millis(1000)).times(40));
-    let time = Duration::from_millis(10_800);
+    let time = Duration::from_millis(15_800);
     assert!(serve_in(town.stack.context(), "deliver", time, &batches).await.is_empty());
     let first = town.inbox().len();
     assert!((1..60).contains(&first), "{first} in the first invocation");

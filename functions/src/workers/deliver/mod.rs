@@ -32,15 +32,16 @@ use provider::channel::Credentials;
 use recorder::Recorder;
 use rest::rests;
 use sending::Sent;
+use std::collections::HashSet;
 use std::time::Duration;
 use store::accounts::Accounts;
 use store::breakers::{Breakers, Gate};
 use store::capabilities;
 use store::due::DueWriter;
-use store::follows::{Mark, Marker};
+use store::follows::Marker;
 use store::queue::{BatchMessage, Batches};
 use store::quotas::Quotas;
-use store::records::{RecordReader, RecordWriter};
+use store::records::{Kept, RecordReader, RecordWriter};
 use store::tokens::UpstreamTokens;
 use tokio::sync::OwnedMutexGuard;
 use tracing::{info, warn};
@@ -86,7 +87,7 @@ impl Delivery<'_> {
     async fn run(&self, invocation: &Invocation) -> Result<(), WorkerError> {
         let Some(_turn) = self.turn(invocation).await else {
             // Time is up before anything was tried; the next invocation has more of it.
-            return self.put_back(self.batch.attempt, self.now()).await;
+            return self.wait(self.now()).await;
         };
         // Read only now: whoever had the turn before may have served the same batch.
         let kept = self.store.records.batch(self.batch.id).await?;
@@ -97,6 +98,7 @@ impl Delivery<'_> {
         let unserved = |recipient: &&Recipient| !kept.record.is_final(recipient.slot);
         let unserved: Vec<Recipient> = self.batch.recipients.iter().filter(unserved).cloned().collect();
         let mut recorder = Recorder::new(self.store.recording.clone(), self.batch.id, self.expires());
+        recorder.leave_out(self.left_out(&kept));
         if unserved.is_empty() {
             // Everybody was served, but whoever did it died before saying so.
             return Ok(recorder.close(now).await?);
@@ -120,13 +122,21 @@ impl Delivery<'_> {
                         sending::send(self, invocation, &credentials, permits, &mut recorder, &pending, probing).await?
                     }
                     None => {
-                        warn!(account = %self.batch.account, "the account does not exist; its messages fail");
+                        warn!(account = %self.batch.account, "the account does not exist; its messages wait");
                         sending::unknown_account(self, &pending)
                     }
                 };
                 self.finish(recorder, sent, rest, probing).await
             }
         }
+    }
+
+    /// Who is recorded as retrying but is not in this copy: it was built again after they had left the audience, been
+    /// blocked, or had their share of the day. When the batch is closed they get nothing any more.
+    fn left_out(&self, kept: &Kept) -> Vec<u64> {
+        let here: HashSet<u64> = self.batch.recipients.iter().map(|recipient| recipient.slot).collect();
+        let open = kept.record.entries().filter(|(_, entry)| !entry.state.is_final());
+        open.map(|(slot, _)| slot).filter(|slot| !here.contains(slot)).collect()
     }
 
     /// Large batches of one instance are sent one after another: each is finished, and recorded in full segments, as
@@ -229,7 +239,8 @@ impl Delivery<'_> {
                 self.context.metrics.count(Metric::BreakerOpened, &[("channel", channel.as_str())], 1, now);
                 warn!(%account, %channel, reason = breaker.reason, until = %breaker.until.beijing_text(), "breaker opened");
             }
-            None if probing => {
+            // A call that did not come through shows nothing: then the next probe may, when this one's time is over.
+            None if probing && sent.account_works => {
                 self.store.breakers.close(account, channel).await?;
                 info!(%account, %channel, "breaker closed: the probe went through");
             }
@@ -248,13 +259,20 @@ impl Delivery<'_> {
         }
     }
 
+    /// When the message's life is over. Whoever waits, waits no longer than that: then it is recorded as expired.
+    fn end_of_life(&self) -> Timestamp {
+        self.batch.accepted_ms.plus(MESSAGE_LIFE)
+    }
+
     /// The batch is built again, not before `at`.
     async fn put_on_due_list(&self, at: Timestamp) -> Result<(), WorkerError> {
+        let at = at.min(self.end_of_life());
         Ok(self.store.due.add(self.batch.id.task, at.plus(Duration::from_secs(1))).await?)
     }
 
     /// Puts the batch back, not before `at`: what a queue cannot hold back so long, the due list does.
     async fn put_back(&self, attempt: u32, at: Timestamp) -> Result<(), WorkerError> {
+        let at = at.min(self.end_of_life().plus(Duration::from_secs(1)));
         let delay = at.since(self.now());
         if delay > QUEUE_DELAY {
             return self.put_on_due_list(at).await;
@@ -270,9 +288,7 @@ impl Delivery<'_> {
 
     /// Addresses that the vendor calls dead are marked, so that the next message is not sent to them.
     async fn forget_the_dead(&self, dead: &[OpenId], now: Timestamp) {
-        let marks = dead
-            .iter()
-            .map(|openid| self.store.marker.mark_openid(&self.batch.account, openid, Mark::Unreachable(now)));
+        let marks = dead.iter().map(|openid| self.store.marker.mark_unreachable(&self.batch.account, openid, now));
         for error in join_all(marks).await.into_iter().filter_map(Result::err) {
             // Tolerated: the next message finds out again.
             warn!(cause = causes(&error), "a dead address could not be marked");
@@ -287,7 +303,7 @@ impl Delivery<'_> {
         let carried = counted.iter().filter_map(|recipient| recipient.quota_uid.as_ref()).map(|uid| async move {
             let Some(step) = quota::step(uid, topic.sequence, quota::stride(limit)) else { return Ok(()) };
             let spent = self.store.quotas.carry_over(uid, day, topic.topic_id, topic.sequence, step, limit).await?;
-            if spent { self.store.marker.mark(uid, Mark::OverQuota(day)).await } else { Ok(()) }
+            if spent { self.store.marker.mark_over_quota(uid, day).await } else { Ok(()) }
         });
         for error in join_all(carried).await.into_iter().filter_map(Result::err) {
             // Tolerated: the counter lags by one stride more.

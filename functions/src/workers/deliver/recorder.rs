@@ -3,7 +3,7 @@
 use gateway::error::causes;
 use model::batch::BatchId;
 use model::clock::Timestamp;
-use model::record::{Entry, SEGMENT_BYTES, SEGMENT_ENTRIES_AT_LEAST, encode};
+use model::record::{Entry, SEGMENT_BYTES, SEGMENT_ENTRIES_AT_LEAST, State, encode};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::StoreError;
@@ -20,11 +20,17 @@ pub(super) struct Recorder {
     expires: Timestamp,
     entries: BTreeMap<u64, Entry>,
     since: Option<Timestamp>,
+    left_out: Vec<u64>,
 }
 
 impl Recorder {
     pub(super) fn new(writer: RecordWriter, batch: BatchId, expires: Timestamp) -> Self {
-        Self { writer, batch, expires, entries: BTreeMap::new(), since: None }
+        Self { writer, batch, expires, entries: BTreeMap::new(), since: None, left_out: Vec::new() }
+    }
+
+    /// These get nothing any more if the batch is closed now.
+    pub(super) fn leave_out(&mut self, slots: Vec<u64>) {
+        self.left_out = slots;
     }
 
     /// Notes what became of `slot`. Written with the next segment.
@@ -57,6 +63,9 @@ impl Recorder {
 
     /// Writes what is noted and closes the batch.
     pub(super) async fn close(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        for slot in std::mem::take(&mut self.left_out) {
+            self.note(slot, Entry::new(State::Suppressed));
+        }
         self.write(true, None, now).await
     }
 

@@ -17,8 +17,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::info;
 
-/// Time kept back for writing down what was done.
-pub(super) const MARGIN: Duration = Duration::from_secs(10);
+/// Time kept back for calls under way and for writing down what was done: no call starts later.
+pub(super) const MARGIN: Duration = Duration::from_secs(15);
+/// Time kept back for writing down what was done: no call lasts longer. One that is cut off may have gone through.
+const LAST_MARGIN: Duration = Duration::from_secs(4);
 
 /// What came of sending.
 #[derive(Default)]
@@ -33,6 +35,8 @@ pub(super) struct Sent {
     pub(super) counted: Vec<Recipient>,
     /// The breaker is to be opened.
     pub(super) breaker: Option<Tripped>,
+    /// Some answer showed that the vendor acts for the account.
+    pub(super) account_works: bool,
 }
 
 /// A recipient whose attempt failed for a while.
@@ -80,12 +84,19 @@ pub(super) async fn send(
             let Some(recipients) = waiting.next() else { break };
             let permits = permits.clone();
             in_flight.push(async move {
+                let wait = tokio::time::timeout(invocation.left(MARGIN), permits.acquire_owned());
                 // The semaphore is never closed; were it, the call would go out all the same.
-                let _permit = permits.acquire_owned().await;
-                (recipients, channel.send(Call { message: &batch.message, recipients, credentials }).await)
+                let Ok(_permit) = wait.await else { return (recipients, None) };
+                let call = channel.send(Call { message: &batch.message, recipients, credentials });
+                let attempts = tokio::time::timeout(invocation.left(LAST_MARGIN), call).await;
+                (recipients, Some(attempts.unwrap_or_default()))
             });
         }
         let Some((recipients, attempts)) = in_flight.next().await else { break };
+        let Some(attempts) = attempts else {
+            sent.untried.extend_from_slice(recipients);
+            continue;
+        };
         let mut attempts = attempts.into_iter();
         for recipient in recipients {
             // A channel that answers too few has not said what became of the rest.
@@ -95,8 +106,12 @@ pub(super) async fn send(
             sort(delivery, recorder, &mut sent, recipient, &attempt, jitter);
         }
         recorder.write_when_due(delivery.now()).await;
+        if probing && !sent.account_works {
+            break;
+        }
         probing = false;
     }
+    drop(in_flight);
     sent.untried.extend(waiting.flatten().cloned());
     for (outcome, count) in &tally {
         let dimensions = [("channel", batch.channel.as_str()), ("outcome", outcome)];
@@ -137,6 +152,7 @@ fn sort(
     if sent.breaker.is_none() {
         sent.breaker = tripped(attempt, now);
     }
+    sent.account_works |= shows_that_the_account_works(&attempt.outcome);
     match decide(&attempt.outcome, batch.attempt, batch.accepted_ms, now, jitter) {
         Decision::Again { at } => {
             sent.again.push(Again { slot: recipient.slot, at, vendor_code: attempt.vendor_code });
@@ -160,6 +176,14 @@ fn sort(
                 | State::Retrying => {}
             }
         }
+    }
+}
+
+/// Whether an attempt got as far as the recipient or the message: the account is in order then.
+const fn shows_that_the_account_works(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Ok { .. } | Outcome::Invalid | Outcome::Suppressed | Outcome::TooLarge | Outcome::Content => true,
+        Outcome::Retry { .. } | Outcome::Auth | Outcome::Quota { .. } | Outcome::Config => false,
     }
 }
 
