@@ -15,12 +15,7 @@ async fn stumble(_context: &Context, _store: &NoStore, request: Request) -> Resu
     Ok(Reply::new(http::StatusCode::NO_CONTENT))
 }
 
-async fn work(
-    _context: &Context,
-    _store: &NoStore,
-    _invocation: &Invocation,
-    body: String,
-) -> Result<(), WorkerError> {
+async fn work(_context: &Context, _store: &NoStore, _invocation: &Invocation, body: String) -> Result<(), WorkerError> {
     match body.as_str() {
         "good" => Ok(()),
         "early" => Err(WorkerError::NotYet("a test")),
