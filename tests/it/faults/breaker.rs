@@ -68,7 +68,7 @@ async fn a_token_that_is_refused_for_good_closes_the_account() {
     order(&town, Fault::new(CHANNEL, Effect::Errcode(40001)).forever());
     let first = direct(&town, "refused", &[1]).await;
     town.status_of(first.messages[0], 4).await;
-    assert!(matches!(gate(&town, &account()).await, Gate::Open { .. }));
+    until("an open breaker", || async { matches!(gate(&town, &account()).await, Gate::Open { .. }) }).await;
     let mut held = Vec::new();
     for n in 0..10 {
         held.extend(direct(&town, &format!("held {n}"), &[2]).await.messages);
@@ -96,6 +96,7 @@ async fn a_probe_risks_one_recipient() {
     order(&town, Fault::new(CHANNEL, Effect::Errcode(48001)).forever());
     let first = direct(&town, "first", &[1]).await;
     town.status_of(first.messages[0], 4).await;
+    until("an open breaker", || async { matches!(gate(&town, &account()).await, Gate::Open { .. }) }).await;
     let sent = direct(&town, "probe", &[1, 2, 3]).await;
     until("a held batch", || async { depth(&town, BATCHES).await == 1 && depth(&town, TASKS).await == 0 }).await;
     assert_eq!(sends(&town), 1);
@@ -161,9 +162,9 @@ async fn messages_of_an_unknown_account_wait_for_it() {
 
     let body = json!({ "appToken": TOKEN, "content": "orphan", "uids": [uid(1)] });
     let sent = Accepted::of(&town.api.post("/api/send/message", &body).await.targets());
+    until("an open breaker", || async { matches!(gate(&town, &app.account).await, Gate::Open { .. }) }).await;
     until("a held batch", || async { depth(&town, BATCHES).await == 1 && depth(&town, TASKS).await == 0 }).await;
     assert_eq!(town.status(sent.messages[0]).await, 1, "held, not failed");
-    assert!(matches!(gate(&town, &app.account).await, Gate::Open { .. }));
     assert_eq!(gate(&town, &account()).await, Gate::Closed, "other accounts go on");
     let other = direct(&town, "other", &[1]).await;
     town.status_of(other.messages[0], 3).await;

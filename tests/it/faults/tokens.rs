@@ -135,7 +135,7 @@ async fn a_token_call_that_is_forbidden_closes_the_account() {
     order(&town, Fault::new(CHANNEL, Effect::Errcode(40164)).on_token().forever());
     let first = direct(&town, "first", &[1]).await;
     town.status_of(first.messages[0], 4).await;
-    assert!(matches!(gate(&town, &account()).await, Gate::Open { .. }));
+    until("an open breaker", || async { matches!(gate(&town, &account()).await, Gate::Open { .. }) }).await;
     for n in 0..20 {
         direct(&town, &format!("held {n}"), &[n % seed::FOLLOWERS + 1]).await;
     }
