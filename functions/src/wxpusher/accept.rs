@@ -186,6 +186,7 @@ async fn write(
         give_back(store, &resolved.unused, resolved.day),
     );
     written?;
+    let is_hinted = hinted.is_ok();
     if let Err(error) = hinted {
         // Tolerated: the sweep finds the task without it.
         warn!(task.id = %task.id, cause = gateway::error::causes(&error), "hint lost; the sweep will find the task");
@@ -193,7 +194,15 @@ async fn write(
     }
     // A request that took longer than the sweep waits (a laptop that slept) might have been swept past.
     if context.clock.now().since(draw.leased_at) > limits::LEASE_LIFE + limits::LEASE_SETTLE / 2 {
-        store.due.add(task.id, context.clock.now()).await?;
+        match store.due.add(task.id, context.clock.now()).await {
+            Ok(()) => {}
+            // Tolerated: the hint is on its way. An error now would have the caller send a second time.
+            Err(error) if is_hinted => {
+                warn!(task.id = %task.id, cause = gateway::error::causes(&error), "late task is not on the due list");
+            }
+            // Nothing may ever come by this task: it is not accepted.
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }
