@@ -1,7 +1,7 @@
 //! The demo seed: the same on every machine, so that documents and tests can quote it. Its keys are public.
 
-use crate::sandbox::{Followers, World};
-use model::account::{NoticeField, NoticePart, NoticeTemplate, WechatAccount};
+use crate::sandbox::{Followers, ServerConfiguration, World};
+use model::account::{CallbackMode, NoticeField, NoticePart, NoticeTemplate, WechatAccount, WechatCallback};
 use model::app::{App, Topic};
 use model::audience::Follower;
 use model::clock::Timestamp;
@@ -20,6 +20,12 @@ pub const OTHER_TOKEN: &str = "AT_other000000000000000000000000000";
 pub const ACCOUNT: &str = "wx00000000000000d1";
 /// Its secret.
 pub const SECRET: &str = "demo0000000000000000000000000000";
+/// Its original id, as WeChat names it in messages.
+pub const ORIGINAL_ID: &str = "gh_demo00000001";
+/// The token by which WeChat signs what it tells us of the account.
+pub const CALLBACK_TOKEN: &str = "demoCallbackToken";
+/// The account's EncodingAESKey.
+pub const AES_KEY: &str = "demo0000000000000000000000000000000000000AA";
 /// How many people follow app 1 and topic 1.
 pub const FOLLOWERS: u64 = 3;
 
@@ -69,6 +75,23 @@ pub fn account() -> WechatAccount {
                 field("remark", NoticePart::Hint),
             ],
         },
+        callback: Some(callback()),
+    }
+}
+
+/// What the demo account's console would say of a gateway at `url`.
+pub fn server_configuration(url: &str) -> ServerConfiguration {
+    ServerConfiguration { url: format!("{url}/wechat/callback/{ACCOUNT}"), callback: callback(), json: false }
+}
+
+/// How WeChat calls us for the demo account.
+pub fn callback() -> WechatCallback {
+    WechatCallback {
+        original_id: ORIGINAL_ID.to_owned(),
+        token: Secret::new(CALLBACK_TOKEN.to_owned()),
+        aes_key: Some(Secret::new(AES_KEY.to_owned())),
+        previous_aes_key: None,
+        mode: CallbackMode::Safe,
     }
 }
 

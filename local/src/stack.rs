@@ -189,6 +189,10 @@ impl Stack {
         let sandbox = Sandbox::open(world, options.data.clone(), sink)
             .map_err(|source| StackError::Data { folder: options.data.clone().unwrap_or_default(), source })?;
 
+        if let (Seed::Demo, Some(account)) = (options.seed, sandbox.wechat(seed::ACCOUNT)) {
+            account.configure(seed::server_configuration(&url));
+        }
+
         let clock = Arc::new(ShiftedClock::default());
         let config = configure(&options, &deployment, &url, &sandbox_url)?;
         let context = Arc::new(Context::with(config, clock.clone(), Metrics::counted()));

@@ -1,5 +1,6 @@
 //! The page that a message card opens.
 
+pub mod picture;
 pub mod render;
 
 use gateway::function::Family;

@@ -104,6 +104,6 @@ async fn reset_calls(State(sandbox): State<Arc<Sandbox>>) -> Json<Value> {
 }
 
 /// Status 400 with its reason.
-fn refused(problem: &str) -> Response {
+pub(super) fn refused(problem: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({ "error": problem }))).into_response()
 }

@@ -11,9 +11,10 @@
 //! | `GET /sandbox/inbox?since=N` | the inbox as JSON (module `controls`) |
 //! | `GET`, `POST`, `DELETE /sandbox/faults` | failures on order (module `faults`) |
 //! | `GET`, `DELETE /sandbox/calls` | how often each operation was called |
+//! | `/sandbox/wechat/{account}/…` | somebody follows, scans, types (module `wechat::user`) |
 //!
 //! **Promise.** With a folder, a message is in the inbox file before its sender is answered, so killing the process
-//! loses no message that anybody was told about. Tokens, faults and counted quotas are forgotten by a restart: a token
+//! loses no message that anybody was told about. Who follows is kept beside it. Tokens, faults and counted quotas are forgotten by a restart: a token
 //! from before is answered 40001, as after any loss on the upstream's side.
 //!
 //! **A further stand-in** is a folder beside `wechat/`: its routes take an arrival through `Sandbox::answer` (faults,
@@ -44,7 +45,7 @@ pub use self::faults::{Effect, Fault, FaultError, FaultOperation, Faults};
 use self::inbox::Inbox;
 pub use self::inbox::{MAX_PAGE_MESSAGES, Message};
 use self::wechat::Wechat;
-pub use self::wechat::{TokenFetches, WechatControls};
+pub use self::wechat::{Opening, ServerConfiguration, TokenFetches, WechatControls};
 pub use self::world::{Followers, MiniProgram, Template, WechatAccount, WechatKind, World};
 
 /// All stand-ins of one process and what they share. See the module page.
@@ -66,11 +67,12 @@ impl Sandbox {
     /// The file cannot be created, read or written, or it is not an inbox (`InvalidData`, naming the path).
     pub fn open(world: World, folder: Option<PathBuf>, calls: Arc<dyn CallSink>) -> io::Result<Arc<Self>> {
         let clock = Clock::default();
-        let inbox = match folder {
-            Some(folder) => Inbox::open(&folder.join("sandbox"))?,
+        let folder = folder.map(|folder| folder.join("sandbox"));
+        let inbox = match &folder {
+            Some(folder) => Inbox::open(folder)?,
             None => Inbox::in_memory(),
         };
-        let wechat = Wechat::new(world.wechat, &inbox, clock.now_ms())?;
+        let wechat = Wechat::new(world.wechat, &inbox, folder.as_deref(), clock.now_ms())?;
         Ok(Arc::new(Self { clock, calls, faults: Faults::default(), inbox, wechat }))
     }
 
@@ -78,6 +80,7 @@ impl Sandbox {
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
             .nest("/wechat", wechat::routes())
+            .merge(wechat::user_routes())
             .merge(controls::routes())
             .merge(page::routes())
             .with_state(Arc::clone(self))

@@ -14,6 +14,36 @@ pub struct WechatAccount {
     pub secret: Secret<String>,
     /// The template that carries notices.
     pub notice_template: NoticeTemplate,
+    /// How WeChat calls us for this account; `None` until an operator has set it up.
+    pub callback: Option<WechatCallback>,
+}
+
+/// How WeChat calls us for an account: what the operator typed into WeChat's console under "server configuration".
+#[derive(Debug, Clone)]
+pub struct WechatCallback {
+    /// `gh_…`, the account's original id: messages for another one are refused. Empty takes any.
+    pub original_id: String,
+    /// The token that signs every call: 3 to 32 letters or digits.
+    pub token: Secret<String>,
+    /// EncodingAESKey, 43 characters. Needed in the modes that encrypt.
+    pub aes_key: Option<Secret<String>>,
+    /// The EncodingAESKey before a change: for some minutes messages may come under either.
+    pub previous_aes_key: Option<Secret<String>>,
+    /// Which bodies are taken.
+    pub mode: CallbackMode,
+}
+
+/// WeChat's "message encryption mode".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackMode {
+    /// Only encrypted bodies are taken. The one to choose: in the others, whoever saw one signed address can forge.
+    #[default]
+    Safe,
+    /// Bodies come twice, in the clear and encrypted. What was encrypted counts.
+    Compatible,
+    /// Bodies come in the clear; the signature does not cover them.
+    Plain,
 }
 
 /// A template of the account and what each of its keys shows.

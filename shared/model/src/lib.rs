@@ -11,6 +11,7 @@ pub mod batch;
 pub mod channel;
 pub mod clock;
 pub mod ids;
+pub mod inbound;
 pub mod limits;
 pub mod message;
 pub mod outcome;

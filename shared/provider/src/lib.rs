@@ -9,6 +9,7 @@
 //! | [`http`] | the one HTTP client, and its guarded form for URLs that strangers gave |
 //! | [`token`] | the one holder of an upstream's access token |
 //! | [`wechat`] | what every WeChat channel shares: error table, token call, client |
+//! | [`wechat_event`] | what WeChat tells us: signatures, encryption, events, replies |
 //! | [`wechat_template`] | the channel `wechat-template` |
 //!
 //! A new channel is one folder with the files `mod`, `client`, `wire`, `settings` and `error`, one
@@ -18,6 +19,7 @@ pub mod channel;
 pub mod http;
 pub mod token;
 pub mod wechat;
+pub mod wechat_event;
 pub mod wechat_template;
 
 #[cfg(any(test, feature = "testing"))]

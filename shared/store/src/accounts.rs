@@ -1,12 +1,14 @@
-//! WeChat accounts (Apps table): the secret sealed, the notice template as it is.
+//! WeChat accounts (Apps table): the secrets sealed, all else as it is.
 
 use crate::db::{Ask, Range, sort_key};
 use crate::item::{Attributes, Item, Reader, json, s};
 use crate::seal::{Opener, Sealer};
 use crate::{Capability, Grant, Resource, Store, StoreError, keys};
-use model::account::{NoticeTemplate, WechatAccount};
+use aws_sdk_dynamodb::types::AttributeValue;
+use model::account::{CallbackMode, NoticeTemplate, WechatAccount, WechatCallback};
 use model::ids::AccountId;
 use model::secret::Secret;
+use serde::{Deserialize, Serialize};
 
 /// Reads accounts and opens their secrets.
 #[derive(Clone)]
@@ -72,20 +74,58 @@ impl Accounts {
         let reader = Reader::new("account", item);
         let secret = self.opener.unseal(&owner(id), reader.string("secret")?).await?;
         let notice_template: NoticeTemplate = reader.json("notice_template")?;
-        Ok(WechatAccount { id: id.clone(), secret, notice_template })
+        let callback = match reader.has("callback") {
+            true => Some(self.read_callback(id, &reader).await?),
+            false => None,
+        };
+        Ok(WechatAccount { id: id.clone(), secret, notice_template, callback })
     }
+
+    async fn read_callback(&self, id: &AccountId, reader: &Reader<'_>) -> Result<WechatCallback, StoreError> {
+        let open: CallbackInTheOpen = reader.json("callback")?;
+        let owner = owner(id);
+        let token = self.opener.unseal(&owner, reader.string("callback_token")?).await?;
+        let (mut aes_key, mut previous_aes_key) = (None, None);
+        for (name, key) in [("aes_key", &mut aes_key), ("previous_aes_key", &mut previous_aes_key)] {
+            if reader.has(name) {
+                *key = Some(self.opener.unseal(&owner, reader.string(name)?).await?);
+            }
+        }
+        let CallbackInTheOpen { original_id, mode } = open;
+        Ok(WechatCallback { original_id, token, aes_key, previous_aes_key, mode })
+    }
+}
+
+/// What of an account's callback is no secret.
+#[derive(Serialize, Deserialize)]
+struct CallbackInTheOpen {
+    original_id: String,
+    mode: CallbackMode,
 }
 
 impl AccountWriter {
     /// Writes an account.
     pub async fn put(&self, account: &WechatAccount) -> Result<(), StoreError> {
-        let secret: &Secret<String> = &account.secret;
         let key = keys::account(&account.id);
-        let item = Item::keyed(key.pk, key.sk)
-            .with("secret", s(self.sealer.seal(&owner(&account.id), secret).await?))
-            .with("notice_template", s(json("account", &account.notice_template)?))
-            .build();
-        self.store.put(&self.store.names().apps, item).await
+        let mut item = Item::keyed(key.pk, key.sk)
+            .with("secret", self.sealed(&account.id, &account.secret).await?)
+            .with("notice_template", s(json("account", &account.notice_template)?));
+        if let Some(callback) = &account.callback {
+            let open = CallbackInTheOpen { original_id: callback.original_id.clone(), mode: callback.mode };
+            item = item
+                .with("callback", s(json("account", &open)?))
+                .with("callback_token", self.sealed(&account.id, &callback.token).await?);
+            for (name, key) in [("aes_key", &callback.aes_key), ("previous_aes_key", &callback.previous_aes_key)] {
+                if let Some(key) = key {
+                    item = item.with(name, self.sealed(&account.id, key).await?);
+                }
+            }
+        }
+        self.store.put(&self.store.names().apps, item.build()).await
+    }
+
+    async fn sealed(&self, id: &AccountId, secret: &Secret<String>) -> Result<AttributeValue, StoreError> {
+        Ok(s(self.sealer.seal(&owner(id), secret).await?))
     }
 }
 

@@ -1,13 +1,15 @@
 //! One account while the sandbox runs.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::clock::Day;
 
 use super::held::Tokens;
+use super::people::People;
+use super::qrcode::Scenes;
 use super::refusal::Refusal;
 use super::repeats::Repeats;
+use super::user::Conversation;
 
 use crate::sandbox::clock::beijing_day;
 use crate::sandbox::world::WechatAccount;
@@ -23,8 +25,12 @@ pub(super) struct Account {
 pub(super) struct State {
     /// The tokens it holds.
     pub(super) tokens: Tokens,
-    /// Who started (`true`) or stopped (`false`) following.
-    pub(super) moved: HashMap<Box<str>, bool>,
+    /// What people did.
+    pub(super) people: People,
+    /// What people did, and whom the account tells.
+    pub(super) conversation: Conversation,
+    /// Its QR codes.
+    pub(super) scenes: Scenes,
     /// Template messages of the day.
     pub(super) quota: Quota,
     /// Messages with a `client_msg_id`.
@@ -41,7 +47,9 @@ impl Account {
             given,
             state: Mutex::new(State {
                 tokens: Tokens::default(),
-                moved: HashMap::new(),
+                people: People::default(),
+                conversation: Conversation::default(),
+                scenes: Scenes::default(),
                 quota,
                 repeats: Repeats::default(),
                 last_msgid: 0,
@@ -56,7 +64,7 @@ impl Account {
 
     /// Whether a message may go to `openid`: 40003 if nobody has it, 43004 if its owner does not follow.
     pub(super) fn reachable(&self, state: &State, openid: &str) -> Result<(), Refusal> {
-        match state.moved.get(openid) {
+        match state.people.get(openid).and_then(|person| person.follows) {
             Some(true) => Ok(()),
             Some(false) => Err(Refusal::NotFollowing),
             None if self.given.followers.contains(openid) => Ok(()),

@@ -1,6 +1,8 @@
 //! What tests do to a WeChat account.
 
 use super::Account;
+use super::people::Opening;
+use super::user::ServerConfiguration;
 use crate::sandbox::Sandbox;
 
 /// How often tokens were handed out to one account, refused calls not counted.
@@ -69,7 +71,34 @@ impl WechatControls<'_> {
 
     /// Whether the openid follows.
     fn move_to(&self, openid: &str, follows: bool) {
-        let moved = &mut self.account.state().moved;
-        moved.insert(Box::from(openid), follows);
+        self.account.state().people.of(openid).follows = Some(follows);
+    }
+
+    /// The person does something now that lets the account write to them. It tells the gateway nothing.
+    pub fn opens(&self, openid: &str, opening: Opening) {
+        let now_ms = self.sandbox.clock.now_ms();
+        self.account.state().people.of(openid).openings.insert(opening, now_ms);
+    }
+
+    /// When the person last did `opening`, epoch ms.
+    #[must_use]
+    pub fn last_inbound(&self, openid: &str, opening: Opening) -> Option<i64> {
+        self.account.state().people.last(openid, opening)
+    }
+
+    /// What WeChat's console knows of the gateway: where and how this account tells it what people do.
+    pub fn configure(&self, configuration: ServerConfiguration) {
+        self.account.state().conversation.configuration = Some(configuration);
+    }
+
+    /// How many QR codes were made for the account.
+    #[must_use]
+    pub fn codes_created(&self) -> u64 {
+        self.account.state().scenes.created()
+    }
+
+    /// The person allows `count` more one-time messages of a template.
+    pub fn grant(&self, openid: &str, template: &str, count: u32) {
+        *self.account.state().people.of(openid).grants.entry(Box::from(template)).or_default() += count;
     }
 }

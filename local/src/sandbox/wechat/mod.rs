@@ -7,19 +7,26 @@
 //! |---|---|
 //! | `POST /cgi-bin/stable_token`, `GET /cgi-bin/token` | [`token`] |
 //! | `POST /cgi-bin/message/template/send` | [`template`] |
+//! | `POST /cgi-bin/qrcode/create`, `GET /cgi-bin/showqrcode` | [`qrcode`] |
+//!
+//! The other direction, what people do and WeChat tells the gateway, is on the page of [`user`].
 //!
 //! Not enforced: the caller's IP whitelist, and limits per minute. Order 40164 or 45011 as a fault instead.
 
 mod account;
 mod controls;
 mod held;
+mod people;
+mod qrcode;
 mod refusal;
 mod repeats;
 mod template;
 mod token;
 mod typed;
+mod user;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -28,7 +35,11 @@ use serde::Serialize;
 
 use self::account::Account;
 pub use self::controls::{TokenFetches, WechatControls};
+pub use self::people::Opening;
+use self::people::PeopleFile;
 use self::refusal::Refusal;
+pub use self::user::ServerConfiguration;
+pub(super) use self::user::routes as user_routes;
 use super::Sandbox;
 use super::inbox::Inbox;
 use super::reply::Reply;
@@ -49,19 +60,49 @@ pub(super) fn routes() -> Router<Arc<Sandbox>> {
         .route("/cgi-bin/stable_token", any(token::stable_token))
         .route("/cgi-bin/token", any(token::plain_token))
         .route("/cgi-bin/message/template/send", any(template::send))
+        .route("/cgi-bin/qrcode/create", any(qrcode::create))
+        .route("/cgi-bin/showqrcode", any(qrcode::show))
 }
 
 /// The accounts and what happened to them.
 pub(super) struct Wechat {
     accounts: Vec<Account>,
+    people: Option<PeopleFile>,
 }
 
 impl Wechat {
     /// The accounts as they are at `now_ms`. Repeats of messages that `inbox` holds are recognised.
-    pub(super) fn new(accounts: Vec<WechatAccount>, inbox: &Inbox, now_ms: i64) -> io::Result<Self> {
+    ///
+    /// With a `folder`, who started or stopped to follow is kept in it, and so is known after a restart.
+    pub(super) fn new(
+        accounts: Vec<WechatAccount>,
+        inbox: &Inbox,
+        folder: Option<&Path>,
+        now_ms: i64,
+    ) -> io::Result<Self> {
         let accounts: Vec<Account> = accounts.into_iter().map(Account::new).collect();
         repeats::restore(&accounts, inbox, now_ms)?;
-        Ok(Self { accounts })
+        let people = folder.map(PeopleFile::new);
+        if let Some(file) = &people {
+            for (appid, openid, follows) in file.read()? {
+                if let Some(account) = accounts.iter().find(|account| account.given.appid == appid) {
+                    account.state().people.of(&openid).follows = Some(follows);
+                }
+            }
+        }
+        Ok(Self { accounts, people })
+    }
+
+    /// Keeps who started or stopped to follow.
+    fn keep_people(&self) -> io::Result<()> {
+        let Some(file) = &self.people else { return Ok(()) };
+        let moved = self.accounts.iter().flat_map(|account| {
+            let moved: Vec<(String, String, bool)> = (account.state().people.moved())
+                .map(|(openid, follows)| (account.given.appid.clone(), openid.to_owned(), follows))
+                .collect();
+            moved
+        });
+        file.write(&moved.collect::<Vec<_>>())
     }
 
     /// The account with this appid.

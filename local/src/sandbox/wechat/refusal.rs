@@ -28,6 +28,8 @@ pub(super) enum Refusal {
     TemplateIdSize,
     /// 40037: not in the account's list.
     TemplateId,
+    /// 40053: an unknown action, or a scene that is empty, too long or out of range.
+    ActionInfo,
     /// 40125: wrong secret.
     Secret,
     /// 40165: a page of a mini program that cannot be opened.
@@ -78,6 +80,7 @@ impl Refusal {
             Self::EscapedCharacters => 40033,
             Self::TemplateIdSize => 40036,
             Self::TemplateId => 40037,
+            Self::ActionInfo => 40053,
             Self::Secret => 40125,
             Self::MiniProgramPage => 40165,
             Self::TokenMissing => 41001,
@@ -110,6 +113,7 @@ impl Refusal {
             }
             Self::TemplateIdSize => "invalid template_id size".to_owned(),
             Self::TemplateId => "invalid template_id".to_owned(),
+            Self::ActionInfo => "invalid action info".to_owned(),
             Self::Secret => "invalid appsecret".to_owned(),
             Self::MiniProgramPage => "invalid weapp pagepath".to_owned(),
             Self::TokenMissing => "access_token missing".to_owned(),

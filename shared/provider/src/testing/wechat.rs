@@ -133,6 +133,7 @@ pub(crate) fn account(fields: &[(&str, NoticePart)]) -> WechatAccount {
             template_id: "demo-keyword".to_owned(),
             fields: fields.iter().map(|(key, shows)| NoticeField { key: (*key).to_owned(), shows: *shows }).collect(),
         },
+        callback: None,
     }
 }
 
