@@ -89,6 +89,9 @@ pub(super) struct Conversation {
     last_message_id: i64,
 }
 
+/// The fields of a message, in order.
+pub(super) type Fields = Vec<(&'static str, String)>;
+
 /// What a person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
@@ -220,7 +223,7 @@ pub(super) struct Told {
 
 impl Sandbox {
     /// Changes the world as the act does; the event that it is and the fields that WeChat sends.
-    fn happens(&self, account: &Account, request: &ActRequest) -> Result<(Event, Vec<(&'static str, String)>), String> {
+    fn happens(&self, account: &Account, request: &ActRequest) -> Result<(Event, Fields), String> {
         let known = Event::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(&request.event));
         let Some(&(_, mut event)) = known else {
             let names: Vec<&str> = Event::ALL.iter().map(|(name, _)| *name).collect();
@@ -301,12 +304,7 @@ impl Sandbox {
 
     /// Tells the gateway of something that `openid` did or met: calls the account's address as WeChat does, and puts
     /// what it answers into the inbox. `None` when the account has no address.
-    pub(super) async fn tell(
-        &self,
-        account: &Account,
-        openid: &str,
-        fields: Vec<(&'static str, String)>,
-    ) -> Option<Told> {
+    pub(super) async fn tell(&self, account: &Account, openid: &str, fields: Fields) -> Option<Told> {
         let configuration = account.state().conversation.configuration.clone()?;
         let (id, now_ms) = (AccountId::new(account.given.appid.clone()), self.clock.now_ms());
         let common = [
