@@ -1,11 +1,16 @@
 # Two commands do it all: `cargo run` for the product on this machine, `make test` for every test.
 
-.PHONY: test lint docs kill
+.PHONY: test deployed lint docs kill
 
 # The kill test runs the program itself, so it is built first.
 test:
 	cargo build -p tuisong-local
 	cargo test --workspace
+	tests/deploy/run
+
+# The template alone, deployed whole to an AWS on this machine. Needs Python 3.
+deployed:
+	tests/deploy/run
 
 lint:
 	cargo fmt --all --check

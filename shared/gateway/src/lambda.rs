@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracing::{Instrument, error, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 
 /// The whole life of a Lambda instance: start telemetry, build the context once, serve.
 pub fn run(function: Function) -> Result<(), Error> {
@@ -184,7 +184,10 @@ pub async fn serve_queue(
                 Err(WorkerError::Unreadable(format!("the handler panicked: {}", panic_text(panic.as_ref()))))
             });
             match done {
-                Ok(()) => None,
+                Ok(()) => {
+                    debug!("message done");
+                    None
+                }
                 Err(error) => {
                     let code = error.code();
                     match error {
@@ -215,13 +218,16 @@ pub async fn serve_schedule(
     };
     let span = info_span!("invocation", function = function.name, request_id = %invocation.request_id);
     async move {
+        let started = Instant::now();
         let work = AssertUnwindSafe(handler(context.clone(), invocation, input)).catch_unwind().await;
         let done = work.unwrap_or_else(|panic| {
             count(&context, Metric::Panicked, &[("function", function.name)]);
             Err(WorkerError::Unreadable(format!("the handler panicked: {}", panic_text(panic.as_ref()))))
         });
-        if let Err(error) = &done {
-            error!(error.code = error.code(), cause = causes(error), "scheduled run failed");
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &done {
+            Ok(()) => info!(duration_ms, "scheduled run done"),
+            Err(error) => error!(duration_ms, error.code = error.code(), cause = causes(error), "scheduled run failed"),
         }
         done
     }

@@ -1,0 +1,98 @@
+"""Builds, lints, deploys, drives. Ends with 0 when everything holds; otherwise shows what the functions logged."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from . import rie
+from .cloud import Cloud, StandIns
+from .drive import CHECKS, Driver
+from .lint import lint
+from .logs import Logs
+from .processes import Children, Failure
+from .stack import Stack
+from .template import ROOT, Template
+
+CARGO = ["cargo", "build", "--quiet", "--workspace", "--bins"]
+
+
+def step(name: str, work: Callable[[], object]) -> object:
+    """Does one thing and says how long it took."""
+    started = time.monotonic()
+    result = work()
+    said = f": {result}" if isinstance(result, str) else ""
+    print(f"deploy: {name} {time.monotonic() - started:.1f} s{said}", flush=True)
+    return result
+
+
+def build(target: Path) -> str:
+    """All binaries, in the profile that is fastest to build."""
+    subprocess.run([*CARGO, "--target-dir", target], cwd=ROOT, check=True)
+    return str((target / "debug").relative_to(ROOT))
+
+
+def run(children: Children, folder: Path, target: Path) -> int:
+    """Everything. The number of checks that failed."""
+    template, binaries = Template(), target / "debug"
+    step("build", lambda: build(target))
+    step("lint", lambda: lint(template, folder))
+    cloud = Cloud(children, folder)
+    vendors = StandIns(children, binaries / "upstream", folder)
+    started = time.monotonic()
+    stack = Stack(cloud, template, binaries, vendors.url)
+    print(f"deploy: stack {time.monotonic() - started:.1f} s: {len(template.functions())} functions", flush=True)
+    vendors.seed(stack.environment("RefreshTokensFunction"))
+    driver = Driver(stack, vendors, Logs(stack))
+    checks = [(check.__name__, lambda check=check: check(driver)) for check in CHECKS]
+    checks.insert(-1, ("events", lambda: rie.run(driver, children, binaries, folder)))
+    failed = 0
+    for name, check in checks:
+        try:
+            step(name, check)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the logs say more, and the other checks too
+            failed += 1
+            print(f"deploy: {name} FAILED: {failure!r}" if not isinstance(failure, Failure) else
+                  f"deploy: {name} FAILED: {failure}", file=sys.stderr)
+            print(f"--- what the functions logged meanwhile\n{driver.logs.shown()}", file=sys.stderr)
+            print(f"--- what the cloud complains of\n{cloud.complaints()}", file=sys.stderr, flush=True)
+    return failed
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="tests/deploy/run", description=__doc__)
+    parser.add_argument("--target-dir", type=Path, default=ROOT / "target", help="where cargo builds")
+    target = parser.parse_args().target_dir.resolve()
+    folder = target / "deploy"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    children = Children()
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    started = time.monotonic()
+    try:
+        failed = run(children, folder, target)
+    except Failure as failure:
+        print(f"deploy: FAILED: {failure}", file=sys.stderr)
+        failed = 1
+    except subprocess.CalledProcessError as failure:
+        print(f"deploy: FAILED: {failure}", file=sys.stderr)
+        failed = 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        children.stop_all()
+        shutil.rmtree(folder / "tmp", ignore_errors=True)
+    print(f"deploy: {'FAILED' if failed else 'all well'} in {time.monotonic() - started:.0f} s", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""MiniStack: an AWS on this machine, with IAM enforced."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.config
+
+from .processes import Children, Failure, free_port, http, minimal_environment, wait_for
+
+REGION = "us-east-1"
+ROOT_KEY = "test"
+"""The credentials of the account's root, as whoever deploys has them."""
+
+START = """
+import socketserver
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+from ministack.core import iam_actions
+actions = iam_actions.extract_iam_action
+def as_iam_names_it(*call):
+    action = actions(*call)
+    return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+iam_actions.extract_iam_action = as_iam_names_it
+from ministack.app import main
+main()
+"""
+"""MiniStack with two differences. Without the first each answer of a function waits 40 ms for an acknowledgement. The
+second: IAM has no `sqs:SendMessageBatch`; whoever may send a message may send ten."""
+
+
+class Cloud:
+    """A running MiniStack."""
+
+    def __init__(self, children: Children, folder: Path) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = folder / "ministack.log"
+        temporary = folder / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        environment = minimal_environment() | {
+            "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": ROOT_KEY,
+            "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "LAMBDA_STRICT": "0",
+            "TMPDIR": str(temporary),
+        }
+        self._process = children.start([sys.executable, "-c", START], environment, self.log)
+        wait_for("MiniStack", 30, self._ready)
+
+    def _ready(self) -> bool:
+        if self._process.poll() is not None:
+            raise Failure(f"MiniStack does not start:\n{self.complaints()}")
+        try:
+            return http("GET", f"{self.url}/_ministack/health", timeout=2)[0] == 200
+        except OSError:
+            return False
+
+    def complaints(self, most: int = 20) -> str:
+        """The last warnings and errors in MiniStack's own log, or its end when there are none."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        found = [line for line in lines if " WARNING " in line or " ERROR " in line]
+        return "\n".join((found or lines)[-most:])
+
+    def client(self, service: str) -> Any:
+        """A client in the name of the account's root."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=ROOT_KEY,
+            aws_secret_access_key=ROOT_KEY,
+            config=botocore.config.Config(retries={"max_attempts": 1}, read_timeout=90),
+        )
+
+
+class StandIns:
+    """The vendors' stand-ins, and the seed: `upstream.rs` beside this folder."""
+
+    def __init__(self, children: Children, program: Path, folder: Path) -> None:
+        self._program = program
+        log = folder / "upstream.log"
+        children.start([program, "serve"], minimal_environment(), log)
+        ready = "ready "
+        lines = lambda: [line for line in log.read_text().splitlines() if line.startswith(ready)]  # noqa: E731
+        self.url = wait_for("the stand-ins", 10, lambda: lines() or None)[0].removeprefix(ready)
+
+    def seed(self, environment: dict[str, str]) -> None:
+        """Writes the demo seed into the tables that a function's environment names."""
+        seeded = subprocess.run(
+            [self._program, "seed"], env=minimal_environment() | environment, capture_output=True, text=True
+        )
+        if seeded.returncode != 0:
+            raise Failure(f"the seed cannot be written:\n{seeded.stdout}{seeded.stderr}")

@@ -1,0 +1,283 @@
+"""The checks: what a deployed stack has to do. Each takes a [`Driver`] and raises when something is not so."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import urllib.parse
+from dataclasses import dataclass
+from typing import Any
+
+from .cloud import StandIns
+from .events import call_for, events
+from .logs import Logs, function_of
+from .processes import Failure, http, wait_for
+from .stack import Stack
+from .template import Function, Json
+
+APP_TOKEN = "AT_demo0000000000000000000000000000"
+UID = "UID_demo000000000000000000000001"
+SENT = 3
+"""WxPusher's word for a message that was sent, in `GET /api/send/query/{messageId}`."""
+ANSWERS = {"request answered", "request refused"}
+"""The last log line of an HTTP invocation that went well: answered, or refused for a reason of the caller's."""
+
+
+@dataclass
+class Driver:
+    """A deployed stack and everything around it."""
+
+    stack: Stack
+    vendors: StandIns
+    logs: Logs
+
+    def inbox(self) -> list[Json]:
+        """Everything that the stand-ins accepted."""
+        _, body = http("GET", f"{self.vendors.url}/sandbox/inbox?since=0")
+        return list(json.loads(body)["messages"])
+
+    def send(self, content: str, uids: list[str] | None = None) -> int:
+        """Sends a message to a demo follower; its id."""
+        message = {"appToken": APP_TOKEN, "content": content, "contentType": 1, "uids": uids or [UID]}
+        _, body = http(
+            "POST",
+            f"{self.stack.url}/api/send/message",
+            json.dumps(message).encode(),
+            {"content-type": "application/json"},
+        )
+        answer = json.loads(body)
+        require(answer.get("code") == 1000, f"POST /api/send/message answered {answer}")
+        return int(answer["data"][0]["messageId"])
+
+    def arrived(self, content: str, seconds: float = 30) -> Json:
+        """The message with this content, once it is in the inbox. More than one is a failure."""
+        found = wait_for(
+            f"`{content}` in the inbox",
+            seconds,
+            lambda: [one for one in self.inbox() if content in json.dumps(one, ensure_ascii=False)],
+        )
+        require(len(found) == 1, f"`{content}` arrived {len(found)} times")
+        return found[0]
+
+    def queue(self) -> Any:
+        """A client of SQS."""
+        return self.stack.cloud.client("sqs")
+
+    def sources(self) -> list[tuple[Function, str, str]]:
+        """Function, queue and dead-letter queue (logical ids) of every SQS event."""
+        found = []
+        for function in self.stack.template.functions():
+            for event in function.events.values():
+                if event["Type"] == "SQS":
+                    queue = event["Properties"]["Queue"]["Fn::GetAtt"][0]
+                    settings = self.stack.template.source["Resources"][queue]["Properties"]
+                    dead = settings["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+                    found.append((function, queue, dead))
+        return found
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Raises unless `holds`."""
+    if not holds:
+        raise Failure(otherwise)
+
+
+def routes(driver: Driver) -> str:
+    """Every route is answered by its own binary: its log line says so, under a request id of its own."""
+    binaries = {function.logical_id: function.name for function in driver.stack.template.functions()}
+    known = events()
+    seen: set[str] = set()
+    wrong = []
+    for route in driver.stack.routes:
+        name = binaries[route.logical_id]
+        call = call_for(route, name, known)
+        driver.logs.mark()
+        status, body = http(call.method, driver.stack.url + call.path_and_query, call.body, call.headers)
+        try:
+            line = driver.logs.wait(
+                f"{route.key}: a log line of `{name}` (answered {status}: {body[:200]!r})",
+                lambda line: function_of(line) == name and line.get("message", "").startswith("request "),
+                5,
+            )
+        except Failure as failure:
+            wrong.append(f"{failure}\n{driver.logs.shown(10)}")
+            continue
+        request_id = str(line["span"].get("request_id"))
+        if line["message"] not in ANSWERS or status >= 500:
+            wrong.append(f"{route.key} failed with {status}: {line}")
+        elif not request_id or request_id in seen:
+            wrong.append(f"{route.key}: the request id {request_id!r} is none, or not its own")
+        seen.add(request_id)
+    require(not wrong, "\n".join(wrong))
+    return f"{len(driver.stack.routes)} routes"
+
+
+def message(driver: Driver) -> str:
+    """A message goes through the API, both queues and the stand-in; its status says so; its page shows it."""
+    content = f"第一条消息 {time.time_ns()}"
+    driver.logs.mark()
+    message_id = driver.send(content)
+    arrived = driver.arrived(content)
+
+    def sent() -> bool:
+        _, body = http("GET", f"{driver.stack.url}/api/send/query/{message_id}")
+        return bool(json.loads(body).get("data") == SENT)
+
+    wait_for(f"message {message_id} as sent", 15, sent)
+    wrote = {function_of(line) for line in driver.logs.lines()}
+    require({"wxpusher-send", "fanout", "deliver", "wxpusher-status"} <= wrote, f"only {wrote} were at work")
+
+    # The link leads to the stack's own address, which only AWS serves; its path is asked for here.
+    raw = json.dumps(arrived["raw"])
+    links = re.findall(r"https://[^\"\\ ]+/m/[^\"\\ ]+", raw)
+    require(len(links) == 1, f"the card has no link of ours: {raw}")
+    link = urllib.parse.urlparse(links[0])
+    outputs = driver.stack.outputs()
+    require(f"https://{link.netloc}" == outputs["Url"], f"{links[0]} does not lead to {outputs['Url']}")
+    status, page = http("GET", driver.stack.url + link.path)
+    require(status == 200 and content in page.decode(), f"{link.path} answered {status} without the message")
+    return f"message {message_id}"
+
+
+def fair_batches(driver: Driver) -> str:
+    """One bad message in a batch fails alone, five times, and ends in the dead-letter queue; its neighbour is done once.
+
+    The queues' visibility timeout is shortened for it, as an operator may do, and then set back: five times six minutes
+    are more than a test has.
+    """
+    sqs = driver.queue()
+    sources = driver.sources()
+    waiting: dict[str, Any] = {}
+    driver.logs.mark()
+    for function, queue, dead in sources:
+        url = driver.stack.id(queue)
+        settings = driver.stack.template.source["Resources"][queue]["Properties"]
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        redrive = json.loads(found["RedrivePolicy"])
+        require(
+            int(found["VisibilityTimeout"]) == settings["VisibilityTimeout"]
+            and int(redrive["maxReceiveCount"]) == settings["RedrivePolicy"]["maxReceiveCount"],
+            f"{queue} was deployed with other settings: {found}",
+        )
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+        poison = json.dumps({"kind": "no_such_kind", "queue": queue})
+        sqs.send_message(QueueUrl=url, MessageBody=poison, MessageGroupId="poison")
+        waiting[dead] = (function, queue, poison, int(redrive["maxReceiveCount"]))
+
+    good = f"好邻居 {time.time_ns()}"
+    deliver = neighbour(driver, good)
+
+    for dead, (function, queue, poison, most) in waiting.items():
+        got = wait_for(
+            f"the poison of {queue} in {dead}",
+            60,
+            lambda dead=dead: sqs.receive_message(
+                QueueUrl=driver.stack.id(dead), WaitTimeSeconds=1, VisibilityTimeout=1
+            ).get("Messages"),
+        )
+        require(got[0]["Body"] == poison, f"{dead} holds another message: {got}")
+        sqs.delete_message(QueueUrl=driver.stack.id(dead), ReceiptHandle=got[0]["ReceiptHandle"])
+        failed = [
+            line
+            for line in driver.logs.lines()
+            if function_of(line) == function.name
+            and line["span"].get("message_id") == got[0]["MessageId"]
+            and line["message"] == "message failed"
+        ]
+        require(len(failed) == most, f"{function.name} failed {len(failed)} times on the poison of {queue}, not {most}")
+    for _, queue, _ in sources:
+        timeout = driver.stack.template.source["Resources"][queue]["Properties"]["VisibilityTimeout"]
+        sqs.set_queue_attributes(QueueUrl=driver.stack.id(queue), Attributes={"VisibilityTimeout": str(timeout)})
+    driver.arrived(good, 1)
+    return f"{len(sources)} queues; {deliver}"
+
+
+def neighbour(driver: Driver, content: str) -> str:
+    """Two messages to `deliver` in one call, one of them poison: the other one is delivered and does not come again."""
+    sqs = driver.queue()
+    event = next(one for one in events() if one.file == "deliver.json")
+    batch = json.loads(event.payload["Records"][0]["body"])
+    batch["accepted_ms"] = int(time.time() * 1000)
+    batch["message"]["summary"] = content
+    queue = driver.stack.id("DeliverWechatTemplateQueue")
+    entries = [
+        {"Id": "bad", "MessageBody": "no JSON", "MessageGroupId": "1"},
+        {"Id": "good", "MessageBody": json.dumps(batch, ensure_ascii=False), "MessageGroupId": "1"},
+    ]
+    ids = {one["Id"]: one["MessageId"] for one in sqs.send_message_batch(QueueUrl=queue, Entries=entries)["Successful"]}
+    driver.arrived(content)
+
+    def of(which: str) -> list[Json]:
+        return [line for line in driver.logs.lines() if line["span"].get("message_id") == ids[which]]
+
+    wait_for("the bad neighbour to come again", 30, lambda: len(of("bad")) > 1)
+    together = {line["span"]["request_id"] for line in of("bad")} & {line["span"]["request_id"] for line in of("good")}
+    require(bool(together), "the two messages did not come in one batch")
+    again = {line["span"]["request_id"] for line in of("good")}
+    require(len(again) == 1, f"the good message came {len(again)} times")
+    return "the good neighbour was delivered once"
+
+
+def purge(driver: Driver) -> str:
+    """A purged queue loses nothing: `release-due` drives on what the table knows."""
+    functions, sqs = driver.stack.cloud.client("lambda"), driver.queue()
+    name = driver.stack.id("FanoutFunction")
+    mapping = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"][0]["UUID"]
+    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    wait_for(
+        "fan-out to stand still",
+        20,
+        lambda: functions.get_event_source_mapping(UUID=mapping)["State"] == "Disabled",
+    )
+    content = f"清空以后 {time.time_ns()}"
+    driver.send(content)
+    queue = driver.stack.id("TasksQueue")
+    waiting = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+    require(waiting["Attributes"]["ApproximateNumberOfMessages"] == "1", f"the hint is not in the queue: {waiting}")
+    sqs.purge_queue(QueueUrl=queue)
+    functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+    invoke(driver, "ReleaseDueFunction", {"recover": True})
+    driver.arrived(content)
+    return "what was purged arrived"
+
+
+def invoke(driver: Driver, logical_id: str, payload: Json) -> Any:
+    """Invokes a function and gives its answer."""
+    functions = driver.stack.cloud.client("lambda")
+    answer = functions.invoke(FunctionName=driver.stack.id(logical_id), Payload=json.dumps(payload).encode())
+    body = answer["Payload"].read()
+    require("FunctionError" not in answer, f"{logical_id} failed: {body!r}")
+    return json.loads(body)
+
+
+def schedules(driver: Driver) -> str:
+    """Every schedule is there as the template says; those that run each minute tick by themselves, the others work."""
+    rules = driver.stack.cloud.client("events")
+    ticking: list[str] = []
+    # From here on nobody else calls these functions, so a run is a tick.
+    driver.logs.mark()
+    for function in driver.stack.template.functions():
+        for name, event in function.events.items():
+            if event["Type"] != "Schedule":
+                continue
+            rule = rules.describe_rule(Name=driver.stack.id(f"{function.logical_id}{name}"))
+            every = event["Properties"]["Schedule"]
+            require(rule["ScheduleExpression"] == every and rule["State"] == "ENABLED", f"{name}: {rule}")
+            if every == "rate(1 minute)":
+                ticking.append(function.name)
+            else:
+                payload = json.loads(event["Properties"].get("Input", "{}"))
+                require(invoke(driver, function.logical_id, payload) is None, f"{function.name} answered something")
+    require(bool(ticking), "no schedule runs each minute")
+    for name in ticking:
+        driver.logs.wait(
+            f"a tick of {name}",
+            lambda line, of=name: function_of(line) == of and line["message"] == "scheduled run done",
+            100,
+        )
+    return f"ticks of {', '.join(ticking)}"
+
+
+CHECKS = [routes, message, fair_batches, purge, schedules]
+"""In this order: the schedules' first tick is a minute away from the deployment."""

@@ -1,0 +1,145 @@
+"""The stack: the template deployed with the real binaries."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from .cloud import REGION, ROOT_KEY, Cloud
+from .processes import Failure, wait_for
+from .template import Json, Route, Template, routes
+
+NAME = "tuisong"
+ARTIFACTS = "artifacts"
+ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def architecture() -> str:
+    """This machine's, as Lambda calls it."""
+    return ARCHITECTURES[platform.machine()]
+
+
+def package(binary: Path) -> bytes:
+    """A function's package: the binary as `bootstrap`. Without debug information, which is half of it."""
+    with tempfile.NamedTemporaryFile() as stripped:
+        strip = shutil.which("strip")
+        if strip:
+            subprocess.run([strip, "-o", stripped.name, binary], check=True)
+        content = (Path(stripped.name) if strip else binary).read_bytes()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o100755 << 16
+        file.writestr(entry, content, zipfile.ZIP_DEFLATED, 1)
+    return archive.getvalue()
+
+
+class Stack:
+    """A deployed stack."""
+
+    def __init__(self, cloud: Cloud, template: Template, binaries: Path, vendors: str) -> None:
+        self.cloud = cloud
+        self.template = template
+        self._cloudformation = cloud.client("cloudformation")
+        packaged = template.with_code(self._upload(binaries))
+        parameters = {
+            "Architecture": architecture(),
+            "EndpointUrl": cloud.url,
+            # Then queue functions say of each message that it is done.
+            "LogLevel": "debug",
+            "WechatUrl": f"{vendors}/wechat",
+        }
+        known = set(template.source["Parameters"])
+        self._create(packaged, {name: value for name, value in parameters.items() if name in known})
+        self._ids = {
+            one["LogicalResourceId"]: one["PhysicalResourceId"]
+            for one in self._cloudformation.describe_stack_resources(StackName=NAME)["StackResources"]
+        }
+        translated = self._cloudformation.get_template(StackName=NAME, TemplateStage="Processed")["TemplateBody"]
+        self.translated: Json = json.loads(translated) if isinstance(translated, str) else translated
+        self.routes: list[Route] = routes(self.translated)
+        self._close_gaps()
+        self.url = f"{cloud.url}/_aws/execute-api/{self.id('HttpApi')}/$default"
+
+    def _upload(self, binaries: Path) -> dict[str, str]:
+        s3 = self.cloud.client("s3")
+        s3.create_bucket(Bucket=ARTIFACTS)
+        uris = {}
+        for function in self.template.functions():
+            binary = binaries / function.name
+            if not binary.exists():
+                raise Failure(f"{function.logical_id}: there is no binary `{function.name}`")
+            s3.put_object(Bucket=ARTIFACTS, Key=function.name, Body=package(binary))
+            uris[function.logical_id] = f"s3://{ARTIFACTS}/{function.name}"
+        return uris
+
+    def _create(self, template: Json, parameters: dict[str, str]) -> None:
+        s3 = self.cloud.client("s3")
+        s3.put_object(Bucket=ARTIFACTS, Key="template.json", Body=json.dumps(template).encode())
+        self._cloudformation.create_stack(
+            StackName=NAME,
+            # As `sam deploy` does it: a template of this size does not fit into the call.
+            TemplateURL=f"{self.cloud.url}/{ARTIFACTS}/template.json",
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+        )
+
+        def ended() -> str | None:
+            status = self._cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["StackStatus"]
+            return None if status.endswith("IN_PROGRESS") else str(status)
+
+        status = wait_for("the stack", 120, ended)
+        if status != "CREATE_COMPLETE":
+            events = self._cloudformation.describe_stack_events(StackName=NAME)["StackEvents"]
+            failed = [
+                f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason')}"
+                for one in events
+                if "FAILED" in one["ResourceStatus"]
+            ]
+            raise Failure("\n".join([f"the stack ended as {status}", *failed]))
+
+    def _close_gaps(self) -> None:
+        """What MiniStack's CloudFormation leaves out: the routes in an HTTP API's `Body`, and a table's TTL."""
+        gateway, functions = self.cloud.client("apigatewayv2"), self.cloud.client("lambda")
+        api = self.id("HttpApi")
+        have = {one["RouteKey"] for one in gateway.get_routes(ApiId=api, MaxResults="1000")["Items"]}
+        for route in self.routes:
+            if route.key in have:
+                continue
+            arn = functions.get_function(FunctionName=self.id(route.logical_id))["Configuration"]["FunctionArn"]
+            integration = gateway.create_integration(
+                ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
+            )
+            gateway.create_route(ApiId=api, RouteKey=route.key, Target=f"integrations/{integration['IntegrationId']}")
+        tables = self.cloud.client("dynamodb")
+        for name, table in self.template.of_type("AWS::DynamoDB::Table"):
+            forget = table["Properties"].get("TimeToLiveSpecification")
+            if forget:
+                tables.update_time_to_live(TableName=self.id(name), TimeToLiveSpecification=forget)
+
+    def id(self, logical_id: str) -> str:
+        """The physical id of a resource: a table's name, a queue's URL, a function's name."""
+        return self._ids[logical_id]
+
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs."""
+        stack = self._cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
+        return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+
+    def environment(self, logical_id: str) -> dict[str, str]:
+        """What Lambda gives a function, with the credentials of the account's root."""
+        functions = self.cloud.client("lambda")
+        settings: dict[str, Any] = functions.get_function_configuration(FunctionName=self.id(logical_id))
+        return {
+            **settings["Environment"]["Variables"],
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ROOT_KEY,
+            "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
+        }
