@@ -2,14 +2,15 @@
 
 use crate::sandbox::{Followers, ServerConfiguration, World};
 use model::account::{CallbackMode, NoticeField, NoticePart, NoticeTemplate, WechatAccount, WechatCallback};
-use model::app::{App, Topic};
+use model::app::{App, AppProfile, Topic};
 use model::audience::Follower;
 use model::clock::Timestamp;
-use model::ids::{AccountId, AppId, FollowId, OpenId, TopicId, Uid};
+use model::ids::{AccountId, AppId, FollowId, OpenId, Spt, TopicId, Uid};
 use model::secret::Secret;
 use store::accounts::AccountWriter;
 use store::apps::{AppWriter, Senders, Topics};
 use store::follows::{FollowWriter, Person};
+use store::people::Spts;
 use store::{Capability, Store, StoreError};
 
 /// Token of app 1.
@@ -44,6 +45,12 @@ pub fn numbered_uid(name: &str, n: u64) -> Result<Uid, StoreError> {
 /// Openid of demo follower `n` (1, 2 or 3).
 pub fn openid(n: u64) -> OpenId {
     OpenId::new(format!("odemo{n:023}"))
+}
+
+/// Simple push token of demo follower `n` (1, 2 or 3).
+pub fn spt(n: u64) -> Result<Spt, StoreError> {
+    let wrong = || StoreError::Corrupt { what: "seed", why: "a simple push token has not its form".to_owned() };
+    Spt::parse(&format!("SPT_demo{n:024}")).ok_or_else(wrong)
 }
 
 /// The demo apps. They may be called more often than an app is by default: people try things out in loops.
@@ -179,15 +186,21 @@ pub async fn demo(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     }
     let (account, second_token) = (account(), Secret::new(second_token.to_owned()));
     let (apps, follows, accounts) = (AppWriter::open(store), FollowWriter::open(store), AccountWriter::open(store));
+    let profile = |app: App| AppProfile::bare(app.clone(), format!("AK_demo{:028}", app.id.get()), now);
+    let (first, second) = (profile(first), profile(second));
     futures::try_join!(
         accounts.put(&account),
         follows.put_people(&people),
-        follows.put_app_follows(first.id, &of_app),
-        follows.put_topic_follows(first.id, first_topic.id, 0, &of_topic),
-        apps.put_topic(first.id, &first_topic),
-        apps.put_topic(second.id, &second_topic),
+        follows.put_app_follows(first.app.id, &of_app),
+        follows.put_topic_follows(first.app.id, first_topic.id, 0, &of_topic),
+        apps.put_topic(first.app.id, &first_topic),
+        apps.put_topic(second.app.id, &second_topic),
         apps.put(&second, &second_token),
     )?;
+    let spts = Spts::open(store);
+    for n in 1..=FOLLOWERS {
+        spts.give(&uid(n)?, spt(n)?).await?;
+    }
     // Last: its presence says that the seed is whole.
     apps.put(&first, &Secret::new(first_token.to_owned())).await
 }

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use local::sandbox::Message;
 use local::{Options, Stack, seed};
-use model::app::App;
+use model::app::{App, AppProfile};
 use model::audience::Follower;
 use model::clock::{Clock, Timestamp};
 use model::ids::Uid;
@@ -170,7 +170,8 @@ impl Town {
 
     /// Writes an app of its own, on the demo account.
     pub async fn put_app(&self, app: &App, token: &str) {
-        AppWriter::open(self.stack.store()).put(app, &Secret::new(token.to_owned())).await.expect("an app");
+        let profile = AppProfile::bare(app.clone(), format!("AK_{:032}", app.id.get()), self.now());
+        AppWriter::open(self.stack.store()).put(&profile, &Secret::new(token.to_owned())).await.expect("an app");
     }
 
     /// What time the functions think it is.

@@ -12,7 +12,7 @@ pub struct Follower {
     pub follow_id: FollowId,
     /// Who follows.
     pub uid: Uid,
-    /// Where the user is reached.
+    /// Where the user is reached. Empty once the user has left the account: it is erased then.
     pub openid: OpenId,
     /// Since when.
     pub created_ms: Timestamp,
@@ -81,7 +81,7 @@ impl Follower {
         let paid = self.pay_end_ms > now;
         if self.rejected {
             Err(Ineligible::Rejected)
-        } else if self.unreachable {
+        } else if self.unreachable || self.openid.as_str().is_empty() {
             Err(Ineligible::Unreachable)
         } else if self.muted {
             Err(Ineligible::Muted)

@@ -1,5 +1,7 @@
 //! Typed ids. Two ids of different kinds cannot be mixed up, and the block arithmetic lives in one place.
 
+use rand::CryptoRng;
+use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -53,6 +55,25 @@ number_id! {
     /// One follow: a user following an app or a topic. Unique, never used again, and the order in which a
     /// topic's audience is read.
     FollowId
+}
+
+number_id! {
+    /// A product: apps and topics that are sold together. Positive, unique over all applications.
+    ProductId
+}
+
+/// How many consecutive follow ids an app is given at a time.
+///
+/// It is the unit in which an app's followers are counted: a list of them finds its page by the counts of these
+/// stretches, and reads at most one stretch too much. So a page costs the square root of what reading all would:
+/// 100,000 followers are 200 counts and up to 512 entries.
+pub const STRETCH_IDS: u64 = 512;
+
+impl FollowId {
+    /// The stretch of ids that this one lies in. A stretch belongs to one app.
+    pub const fn stretch(self) -> u64 {
+        self.0 / STRETCH_IDS
+    }
 }
 
 /// How many consecutive message ids share a partition of the Tasks table.
@@ -121,12 +142,12 @@ impl Uid {
 
     /// Parses the form of the contract; ids without the prefix belong to an API generation that is gone.
     pub fn parse(text: &str) -> Result<Self, MalformedUid> {
-        match text.strip_prefix(Self::PREFIX) {
-            Some(body) if body.len() == Self::BODY_CHARS && body.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(MalformedUid),
-        }
+        if has_form(text, Self::PREFIX, Self::BODY_CHARS) { Ok(Self(text.to_owned())) } else { Err(MalformedUid) }
+    }
+
+    /// A new one, drawn from `random`.
+    pub fn draw(random: &mut impl CryptoRng) -> Self {
+        Self(format!("{}{}", Self::PREFIX, letters(random, Self::BODY_CHARS)))
     }
 
     /// The whole id with its prefix.
@@ -153,6 +174,48 @@ impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// A simple push token: `SPT_` and 28 letters or digits. Whoever has it may send to its user, so it is a secret: `Debug`
+/// shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Spt(String);
+
+impl Spt {
+    /// Letters and digits after the prefix.
+    pub const BODY_CHARS: usize = 28;
+    const PREFIX: &'static str = "SPT_";
+
+    /// `None` for anything that has not the form of one.
+    pub fn parse(text: &str) -> Option<Self> {
+        has_form(text, Self::PREFIX, Self::BODY_CHARS).then(|| Self(text.to_owned()))
+    }
+
+    /// A new one, drawn from `random`.
+    pub fn draw(random: &mut impl CryptoRng) -> Self {
+        Self(format!("{}{}", Self::PREFIX, letters(random, Self::BODY_CHARS)))
+    }
+
+    /// The token itself, for its user's eyes and for comparing; never for a log.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Spt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SPT_***")
+    }
+}
+
+/// Whether `text` is `prefix` and `chars` letters or digits.
+fn has_form(text: &str, prefix: &str, chars: usize) -> bool {
+    text.strip_prefix(prefix).is_some_and(|body| body.len() == chars && body.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+/// `count` letters or digits that cannot be guessed.
+pub fn letters(random: &mut impl CryptoRng, count: usize) -> String {
+    Alphanumeric.sample_string(random, count)
 }
 
 /// A WeChat user as seen by one account: only meaningful together with its [`AccountId`].
@@ -225,6 +288,16 @@ mod tests {
         ] {
             assert_eq!(Uid::parse(bad), Err(MalformedUid), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_drawn_has_its_form() {
+        let (uid, spt) = (Uid::draw(&mut rand::rng()), Spt::draw(&mut rand::rng()));
+        assert_eq!(Uid::parse(uid.as_str()), Ok(uid.clone()));
+        assert_eq!(Spt::parse(spt.expose()), Some(spt.clone()));
+        assert_eq!(Spt::parse(uid.as_str()), None);
+        assert_ne!(Uid::draw(&mut rand::rng()), uid);
+        assert_eq!(format!("{spt:?}"), "SPT_***");
     }
 
     #[test]

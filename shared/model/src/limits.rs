@@ -15,6 +15,18 @@ pub const WXPUSHER_URL_CHARS: usize = 1_000;
 pub const WXPUSHER_UIDS: usize = 2_000;
 /// Distinct `topicIds` per call. WxPusher: 5 inclusive.
 pub const WXPUSHER_TOPICS: usize = 5;
+/// `extra` of a QR code, in Unicode scalar values. WxPusher: 64 inclusive.
+pub const WXPUSHER_EXTRA_CHARS: usize = 64;
+/// How long a QR code holds unless said otherwise. WxPusher: half an hour.
+pub const WXPUSHER_QR_DEFAULT: Duration = Duration::from_secs(1_800);
+/// The longest a QR code may hold. WxPusher: 30 days.
+pub const WXPUSHER_QR_LONGEST: Duration = Duration::from_secs(30 * 86_400);
+/// How long after a QR code expired the result of its scan can still be read. Ours.
+pub const SCAN_RESULT_KEPT: Duration = Duration::from_secs(86_400);
+/// Followers in one page of a list. WxPusher: 100 inclusive.
+pub const WXPUSHER_PAGE_SIZE: usize = 100;
+/// Simple push tokens per call. WxPusher: 10 inclusive.
+pub const WXPUSHER_SPTS: usize = 10;
 /// Request body, in bytes. 40,000 emoji escaped by Python are 480 KB on the wire; HTTP API takes 10 MB, Lambda 6 MB.
 pub const REQUEST_BODY_BYTES: usize = 1024 * 1024;
 

@@ -1,12 +1,15 @@
 //! The few DynamoDB calls that every entity uses, and the batch calls that honour what is reported per entry.
 
 use crate::error::failed;
+use crate::item::n;
 use crate::item::{Attributes, s};
 use crate::keys::Key;
 use crate::{Store, StoreError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, PutRequest, ReturnValuesOnConditionCheckFailure, WriteRequest,
+    AttributeValue, KeysAndAttributes, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::HashMap;
@@ -28,6 +31,101 @@ pub(crate) enum Put {
     Written,
     /// The condition did not hold; this is the item that stands there.
     Refused(Option<Attributes>),
+}
+
+/// What became of a conditional update.
+#[derive(Debug)]
+pub(crate) enum Updated {
+    /// It was done; this is the item as it is now.
+    Done(Attributes),
+    /// The condition did not hold; this is the item that stands there, if any.
+    Refused(Option<Attributes>),
+}
+
+impl Updated {
+    /// Whether it was done.
+    pub(crate) const fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+}
+
+/// An update under way: every attribute goes by an alias, so that no name can be one of DynamoDB's reserved words.
+#[derive(Default)]
+pub(crate) struct Update {
+    sets: Vec<String>,
+    removes: Vec<String>,
+    adds: Vec<String>,
+    condition: Option<String>,
+    names: HashMap<String, String>,
+    values: Attributes,
+}
+
+impl Update {
+    fn alias(&mut self, name: &str) -> String {
+        self.names.insert(format!("#{name}"), name.to_owned());
+        format!("#{name}")
+    }
+
+    pub(crate) fn set(mut self, name: &str, value: AttributeValue) -> Self {
+        let alias = self.alias(name);
+        self.sets.push(format!("{alias} = :{name}"));
+        self.values.insert(format!(":{name}"), value);
+        self
+    }
+
+    /// Sets the attribute, or removes it when there is no value.
+    pub(crate) fn set_or_remove(self, name: &str, value: Option<AttributeValue>) -> Self {
+        match value {
+            Some(value) => self.set(name, value),
+            None => self.remove(name),
+        }
+    }
+
+    /// A flag is there when it is set and absent when it is not.
+    pub(crate) fn flag(self, name: &str, is_set: bool) -> Self {
+        self.set_or_remove(name, is_set.then_some(flag()))
+    }
+
+    pub(crate) fn remove(mut self, name: &str) -> Self {
+        let alias = self.alias(name);
+        self.removes.push(alias);
+        self
+    }
+
+    pub(crate) fn add(mut self, name: &str, by: i64) -> Self {
+        let alias = self.alias(name);
+        self.adds.push(format!("{alias} :{name}"));
+        self.values.insert(format!(":{name}"), n(by));
+        self
+    }
+
+    /// Under a condition that names attributes as `#name`.
+    pub(crate) fn when(mut self, condition: &str) -> Self {
+        for word in condition.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '#')) {
+            if let Some(name) = word.strip_prefix('#') {
+                self.alias(name);
+            }
+        }
+        self.condition = Some(match self.condition {
+            None => condition.to_owned(),
+            Some(before) => format!("({before}) AND ({condition})"),
+        });
+        self
+    }
+
+    /// A value that the condition names.
+    pub(crate) fn value(mut self, name: &str, value: AttributeValue) -> Self {
+        self.values.insert(name.to_owned(), value);
+        self
+    }
+
+    fn expression(&self) -> String {
+        let clause = |verb: &str, parts: &[String]| match parts {
+            [] => String::new(),
+            parts => format!("{verb} {} ", parts.join(", ")),
+        };
+        [clause("SET", &self.sets), clause("REMOVE", &self.removes), clause("ADD", &self.adds)].concat()
+    }
 }
 
 /// One page of a Query.
@@ -103,6 +201,78 @@ impl Store {
                 Some(PutItemError::ConditionalCheckFailedException(refused)) => Ok(Put::Refused(refused.item.clone())),
                 _ => Err(failed("PutItem")(error)),
             },
+        }
+    }
+
+    /// Does an update and says what the item is now.
+    pub(crate) async fn update(&self, table: &str, key: Key, update: Update) -> Result<Updated, StoreError> {
+        let answer = self
+            .dynamodb()
+            .update_item()
+            .table_name(table)
+            .key("pk", s(key.pk))
+            .key("sk", s(key.sk))
+            .update_expression(update.expression())
+            .set_condition_expression(update.condition)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values((!update.values.is_empty()).then_some(update.values))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(Updated::Done(answer.attributes.unwrap_or_default())),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(Updated::Refused(refused.item.clone()))
+                }
+                _ => Err(failed("UpdateItem")(error)),
+            },
+        }
+    }
+
+    /// Writes a copy of something unless a newer one stands there: `rev` counts the changes of the original.
+    pub(crate) async fn put_unless_newer(&self, table: &str, item: Attributes, rev: u64) -> Result<(), StoreError> {
+        let answer = self
+            .dynamodb()
+            .put_item()
+            .table_name(table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(rev) OR rev <= :rev")
+            .expression_attribute_values(":rev", n(rev))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(failed("PutItem")(error)),
+        }
+    }
+
+    /// Deletes a copy of something unless a newer one stands there.
+    pub(crate) async fn delete_unless_newer(&self, table: &str, key: Key, rev: u64) -> Result<(), StoreError> {
+        let answer = self
+            .dynamodb()
+            .delete_item()
+            .table_name(table)
+            .key("pk", s(key.pk))
+            .key("sk", s(key.sk))
+            .condition_expression("attribute_not_exists(rev) OR rev <= :rev")
+            .expression_attribute_values(":rev", n(rev))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(error.as_service_error(), Some(DeleteItemError::ConditionalCheckFailedException(_))) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(failed("DeleteItem")(error)),
         }
     }
 

@@ -2,17 +2,21 @@
 //!
 //! A follow of a topic stands twice: under the user (so that it exists once, and the user's side can be changed), and
 //! in the topic's audience (so that a fan-out reads only Query pages). Whatever delivery must know about the person
-//! (address, switch, block, payment) is on both, so neither side reads the other.
+//! (address, switch, block, payment) is on both, so neither side reads the other. How a follow begins, changes and ends
+//! is told in [`crate::following`], and what stands between the two copies in the page of `relations.rs`.
 
 use crate::StoreError;
-use crate::db::{Ask, Range, sort_key};
-use crate::error::failed;
+use crate::db::{Ask, Range, Update, sort_key};
+use crate::followers::Marks;
 use crate::item::{Attributes, Item, Reader, n, s};
 use crate::keys::{self, Key};
+use crate::relations::entry;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use model::audience::Follower;
 use model::clock::{Day, Timestamp};
+use model::follow::{Followed, ListClass};
 use model::ids::{AccountId, AppId, FollowId, OpenId, TopicId, Uid};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 capability! {
     /// Reads who follows an app.
@@ -25,8 +29,9 @@ capability! {
 }
 
 capability! {
-    /// Writes people and follows.
-    FollowWriter: [("dynamodb:BatchWriteItem", Users)]
+    /// Writes people and follows in bulk, whatever stands there: for filling a table that nobody uses yet. What users and
+    /// owners do goes through [`crate::people::People`] and [`crate::following::Following`].
+    FollowWriter: [("dynamodb:BatchWriteItem", Users), ("dynamodb:UpdateItem", Users)]
 }
 
 impl Follows {
@@ -38,20 +43,15 @@ impl Follows {
             [uid] => self.0.get(table, keys::app_follow(uid, app), true).await?.into_iter().collect(),
             _ => self.0.get_many(table, uids.iter().map(|uid| keys::app_follow(uid, app)).collect()).await?,
         };
-        let followers = items.iter().map(follower).map(|read| read.map(|follower| (follower.uid.clone(), follower)));
-        followers.collect()
+        // Who has left keeps an item with what outlives the follow.
+        let following = items.iter().filter(|item| item.contains_key("follow_id"));
+        following.map(follower).map(|read| read.map(|follower| (follower.uid.clone(), follower))).collect()
     }
 
     /// Those of `uids` that exist at all.
     pub async fn known(&self, uids: &[Uid]) -> Result<HashSet<Uid>, StoreError> {
         let items = self.0.get_many(&self.0.names().users, uids.iter().map(keys::user).collect()).await?;
-        items
-            .iter()
-            .map(|item| {
-                let uid = Reader::new("user", item).string("uid")?;
-                Uid::parse(uid).map_err(|error| StoreError::corrupt("user", error))
-            })
-            .collect()
+        items.iter().map(|item| Reader::new("user", item).uid()).collect()
     }
 }
 
@@ -77,8 +77,7 @@ impl Marker {
         let Some(item) = self.0.get(table, keys::user_by_openid(account, openid), true).await? else {
             return Ok(false);
         };
-        let uid = Uid::parse(Reader::new("openid", &item).string("uid")?)
-            .map_err(|error| StoreError::corrupt("openid", error))?;
+        let uid = Reader::new("openid", &item).uid()?;
         self.mark(&uid, Mark::Unreachable(openid, at)).await?;
         Ok(true)
     }
@@ -94,35 +93,33 @@ impl Marker {
         let items = self.0.query_all(&Ask::new(table, keys::user(uid).pk, Range::All)).await?;
         for item in &items {
             let key = Key { pk: keys::user(uid).pk, sk: sort_key(item).to_owned() };
-            self.write(key, mark).await?;
+            self.write(key, mark, true).await?;
             if let Some(member) = audience_key(item)? {
-                self.write(member, mark).await?;
+                self.write(member, mark, false).await?;
             }
         }
         Ok(())
     }
 
-    async fn write(&self, key: Key, mark: Mark<'_>) -> Result<(), StoreError> {
-        let call =
-            self.0.dynamodb().update_item().table_name(&self.0.names().users).key("pk", s(key.pk)).key("sk", s(key.sk));
-        let call = match mark {
-            // A follow that is younger than the vendor's answer came after it: the person is back.
-            Mark::Unreachable(openid, at) => call
-                .update_expression("SET unreachable = :yes")
-                .condition_expression("openid = :openid AND (attribute_not_exists(created_ms) OR created_ms <= :at)")
-                .expression_attribute_values(":yes", crate::db::flag())
-                .expression_attribute_values(":openid", s(openid.as_str()))
-                .expression_attribute_values(":at", n(at.millis())),
-            Mark::OverQuota(day) => call
-                .update_expression("SET over_quota_day = :day")
-                .condition_expression("attribute_exists(pk)")
-                .expression_attribute_values(":day", n(day.number())),
+    /// `is_truth`: not the copy in an audience. Whoever is copying the truth meanwhile sees by its `rev` that it changed.
+    async fn write(&self, key: Key, mark: Mark<'_>, is_truth: bool) -> Result<(), StoreError> {
+        let update = match mark {
+            // A follow that is younger than the vendor's answer came after it, and so did whoever was seen since: the
+            // person is back.
+            Mark::Unreachable(openid, at) => {
+                let update = if is_truth { Update::default().add("rev", 1) } else { Update::default() };
+                update
+                    .flag("unreachable", true)
+                    .when("#openid = :known AND (attribute_not_exists(#created_ms) OR #created_ms <= :at)")
+                    .when("attribute_not_exists(#reach_ms) OR #reach_ms <= :at")
+                    .value(":known", s(openid.as_str()))
+                    .value(":at", n(at.millis()))
+            }
+            Mark::OverQuota(day) => {
+                Update::default().set("over_quota_day", n(day.number())).when("attribute_exists(#pk)")
+            }
         };
-        match call.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if crate::db::refused(&error) => Ok(()),
-            Err(error) => Err(failed("UpdateItem")(error)),
-        }
+        self.0.update(&self.0.names().users, key, update).await.map(drop)
     }
 }
 
@@ -161,7 +158,7 @@ impl FollowWriter {
             let key = keys::app_follow(&follower.uid, app);
             follower_item(Item::keyed(key.pk, key.sk), follower)
         });
-        self.0.put_many(&self.0.names().users, items.collect()).await
+        self.put_follows(app, Followed::App, followers, items.collect()).await
     }
 
     /// Writes follows of a topic of `app` into a shard of its audience.
@@ -175,17 +172,47 @@ impl FollowWriter {
         let items = followers.iter().flat_map(|follower| {
             let member = keys::audience_member(app, topic, shard, follower.follow_id);
             let own = keys::topic_follow(&follower.uid, topic);
-            let pointer = Item::keyed(own.pk, own.sk).with("audience", s(&member.pk));
+            let pointer = Item::keyed(own.pk, own.sk).with("audience", s(&member.pk)).with("app", n(app));
             [follower_item(Item::keyed(member.pk, member.sk), follower), follower_item(pointer, follower)]
         });
-        self.0.put_many(&self.0.names().users, items.collect()).await
+        self.put_follows(app, Followed::Topic(topic), followers, items.collect()).await
+    }
+
+    /// Writes what both kinds of follows have in common: their items, their entries in the lists of the app, and that
+    /// their ids are taken.
+    async fn put_follows(
+        &self,
+        app: AppId,
+        followed: Followed,
+        followers: &[Follower],
+        mut items: Vec<Attributes>,
+    ) -> Result<(), StoreError> {
+        let table = &self.0.names().users;
+        let Some(last) = followers.iter().map(|follower| follower.follow_id.stretch()).max() else { return Ok(()) };
+        let taken = Update::default()
+            .set("next_block", n(last))
+            .when("attribute_not_exists(#next_block) OR #next_block < :last");
+        self.0.update(table, keys::follow_stretches(), taken.value(":last", n(last))).await?;
+        let listed = followers.iter().map(|follower| {
+            let class = ListClass::of(followed, follower.rejected);
+            entry(app, class, follower.follow_id, &follower.uid, followed).build()
+        });
+        items.extend(listed);
+        self.0.put_many(table, items).await?;
+        let stretches: BTreeSet<u64> = followers.iter().map(|follower| follower.follow_id.stretch()).collect();
+        let marks = Marks::of(&self.0, app);
+        let calls: Vec<_> = stretches.into_iter().map(|stretch| marks.until(stretch, Timestamp::default())).collect();
+        stream::iter(calls).buffer_unordered(MARK_CALLS).try_collect().await
     }
 }
 
+/// How many stretches are marked side by side.
+const MARK_CALLS: usize = 16;
+
 /// Attribute names of a follower are short where every page of a large audience carries them: reading costs by size.
-fn follower_item(item: Item, follower: &Follower) -> Attributes {
+pub(crate) fn follower_item(item: Item, follower: &Follower) -> Attributes {
     item.with("uid", s(follower.uid.as_str()))
-        .with("openid", s(follower.openid.as_str()))
+        .with_some("openid", Some(follower.openid.as_str()).filter(|openid| !openid.is_empty()).map(s))
         .with("follow_id", n(follower.follow_id))
         .with("created_ms", n(follower.created_ms.millis()))
         .with_flag("rejected", follower.rejected)
@@ -200,18 +227,14 @@ pub(crate) fn follower(item: &Attributes) -> Result<Follower, StoreError> {
     let reader = Reader::new("follow", item);
     Ok(Follower {
         follow_id: FollowId::new(reader.number("follow_id")?),
-        uid: Uid::parse(reader.string("uid")?).map_err(|error| StoreError::corrupt("follow", error))?,
-        openid: OpenId::new(reader.string("openid")?),
+        uid: reader.uid()?,
+        openid: OpenId::new(reader.optional("openid")?.unwrap_or_default()),
         created_ms: Timestamp::from_millis(reader.number("created_ms")?),
         rejected: reader.flag("rejected"),
         muted: reader.flag("muted"),
         unreachable: reader.flag("unreachable"),
         pay_end_ms: Timestamp::from_millis(reader.number_or("pay_end_ms", 0)?),
-        over_quota_day: reader
-            .has("over_quota_day")
-            .then(|| reader.number("over_quota_day"))
-            .transpose()?
-            .map(Day::from_number),
+        over_quota_day: reader.some_number("over_quota_day")?.map(Day::from_number),
     })
 }
 

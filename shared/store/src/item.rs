@@ -4,6 +4,7 @@ use crate::StoreError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use model::clock::Timestamp;
+use model::ids::Uid;
 use std::collections::HashMap;
 
 /// An item as the SDK wants it.
@@ -85,12 +86,35 @@ impl<'a> Reader<'a> {
         self.get(name)?.as_s().map(String::as_str).map_err(|_| self.wrong(name))
     }
 
+    /// The text of an attribute that may be missing.
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<&'a str>, StoreError> {
+        if self.has(name) { self.string(name).map(Some) } else { Ok(None) }
+    }
+
     pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, StoreError> {
         self.get(name)?.as_n().map_err(|_| self.wrong(name))?.parse().map_err(|_| self.wrong(name))
     }
 
     pub(crate) fn number_or<T: std::str::FromStr>(&self, name: &str, otherwise: T) -> Result<T, StoreError> {
         if self.has(name) { self.number(name) } else { Ok(otherwise) }
+    }
+
+    /// The number of an attribute that may be missing.
+    pub(crate) fn some_number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        if self.has(name) { self.number(name).map(Some) } else { Ok(None) }
+    }
+
+    /// A list of texts; missing means empty.
+    pub(crate) fn texts(&self, name: &str) -> Result<Vec<String>, StoreError> {
+        if !self.has(name) {
+            return Ok(Vec::new());
+        }
+        let list = self.get(name)?.as_l().map_err(|_| self.wrong(name))?;
+        list.iter().map(|text| text.as_s().cloned().map_err(|_| self.wrong(name))).collect()
+    }
+
+    pub(crate) fn uid(&self) -> Result<Uid, StoreError> {
+        Uid::parse(self.string("uid")?).map_err(|error| StoreError::corrupt(self.what, error))
     }
 
     pub(crate) fn bytes(&self, name: &str) -> Result<&'a [u8], StoreError> {

@@ -4,7 +4,10 @@
 use model::batch::{BatchId, Part};
 use model::channel::ChannelKind;
 use model::clock::{Day, Timestamp};
-use model::ids::{AccountId, AppId, BlockId, FollowId, OpenId, TaskId, TopicId, Uid};
+use model::follow::{Followed, ListClass};
+use model::ids::{AccountId, AppId, BlockId, FollowId, OpenId, ProductId, STRETCH_IDS, TaskId, TopicId, Uid};
+use model::qrcode::Code;
+use ring::digest::{SHA256, digest};
 
 /// A primary key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +22,11 @@ impl Key {
     fn new(pk: String, sk: impl Into<String>) -> Self {
         Self { pk, sk: sk.into() }
     }
+}
+
+/// SHA-256 in hex: for what is only compared, and for names that must not be read back.
+pub(crate) fn hash(text: &str) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 // ---- Apps ----
@@ -36,6 +44,35 @@ pub fn app(app: AppId) -> Key {
 /// Apps: `APP#<app>` / `TOPIC#<topic>`.
 pub fn topic(app: AppId, topic: TopicId) -> Key {
     Key::new(format!("APP#{app}"), format!("TOPIC#{topic}"))
+}
+
+/// Apps: `PRODUCT#<product>` / `PRODUCT`: the product itself. Product ids are public: buyers' end times are asked for by
+/// them without a token.
+pub fn product(product: ProductId) -> Key {
+    Key::new(format!("PRODUCT#{product}"), "PRODUCT")
+}
+
+/// Apps: `APP#<app>` / `PRODUCT#<product>`: says that the product is the app's.
+pub fn app_product(app: AppId, product: ProductId) -> Key {
+    Key::new(format!("APP#{app}"), format!("{PRODUCT_PREFIX}{product}"))
+}
+
+/// Sort-key prefix of an app's topics.
+pub const TOPIC_PREFIX: &str = "TOPIC#";
+/// Sort-key prefix of an app's products.
+pub const PRODUCT_PREFIX: &str = "PRODUCT#";
+
+/// Apps: `APPS` / `<app, 16 digits>`: that there is such an app. For the operator's list.
+pub fn app_listed(app: AppId) -> Key {
+    Key::new(APPS.to_owned(), format!("{:016}", app.get()))
+}
+
+/// Apps: `APPS` / …: every app.
+pub const APPS: &str = "APPS";
+
+/// Apps: `IDS#<what>` / `HEAD`: the last id given to an app, a topic or a product.
+pub fn last_id(what: &str) -> Key {
+    Key::new(format!("IDS#{what}"), "HEAD")
 }
 
 /// Apps: `ACCOUNTS` / …: every WeChat account. Few, read by the token refresher as a list and by the workers one by one,
@@ -59,17 +96,88 @@ pub fn user(uid: &Uid) -> Key {
     Key::new(format!("UID#{uid}"), "USER")
 }
 
-/// Users: `OPENID#<appid>#<openid>` / `USER`: which person an openid is.
+/// Users: `OPENID#<appid>#<sha256 of the openid, hex>` / `USER`: which person an openid is.
+///
+/// The hash is all that is left of the openid once a user has left the account. It leads nobody back to it, and finds
+/// the same person when the user returns.
 pub fn user_by_openid(account: &AccountId, openid: &OpenId) -> Key {
-    Key::new(format!("OPENID#{account}#{}", openid.as_str()), "USER")
+    Key::new(format!("OPENID#{account}#{}", hash(openid.as_str())), "USER")
 }
 
-/// Users: `UID#<uid>` / `APP#<app>`: the user follows the app.
+/// Users: `SPT#<sha256 of the token, hex>` / `USER`: whose simple push token it is.
+pub fn user_by_spt(spt_hash: &str) -> Key {
+    Key::new(format!("SPT#{spt_hash}"), "USER")
+}
+
+/// Users: `UID#<uid>` / `APP#<app>` or `TOPIC#<topic>`: how the user stands to an app or a topic: following or not, blocked
+/// or not, paid until when.
+pub fn relation(uid: &Uid, app: AppId, followed: Followed) -> Key {
+    match followed {
+        Followed::App => app_follow(uid, app),
+        Followed::Topic(topic) => topic_follow(uid, topic),
+    }
+}
+
+/// Users: `FOLLOWS#<app>` / …: what is counted of the app's followers.
+pub fn follower_counts(app: AppId) -> String {
+    format!("FOLLOWS#{app}")
+}
+
+/// Users: `FOLLOWS#<app>` / `HEAD`: the last follow id given to the app.
+pub fn follow_ids(app: AppId) -> Key {
+    Key::new(follower_counts(app), "HEAD")
+}
+
+/// Users: `IDS#follows` / `HEAD`: the last stretch of follow ids given to any app.
+pub fn follow_stretches() -> Key {
+    id_counter("follows")
+}
+
+/// Sort-key prefix of the counts of stretches.
+pub const STRETCH_PREFIX: &str = "S#";
+
+/// Users: `FOLLOWS#<app>` / `S#<stretch, 12 digits>`: how many follows of each class a stretch of ids holds.
+pub fn follower_count(app: AppId, stretch: u64) -> Key {
+    Key::new(follower_counts(app), format!("{STRETCH_PREFIX}{stretch:012}"))
+}
+
+/// The stretch in the sort key of its counts.
+pub fn parse_stretch(sort: &str) -> Option<u64> {
+    sort.strip_prefix(STRETCH_PREFIX)?.parse().ok()
+}
+
+/// Users: `FOLLOWS#<app>#<class>` / …: the list of the app's follows of one class.
+pub fn follower_list(app: AppId, class: ListClass) -> String {
+    format!("FOLLOWS#{app}#{}", class.index())
+}
+
+/// Users: `FOLLOWS#<app>#<class>` / `F#<follow, 16 digits>`: one follow in a list. The order of ids is that of times.
+pub fn follower_entry(app: AppId, class: ListClass, follow: FollowId) -> Key {
+    Key::new(follower_list(app, class), audience_sort(follow))
+}
+
+/// First and last sort key of the follows of stretches.
+pub fn stretch_span(first: u64, last: u64) -> (String, String) {
+    let at = |id| audience_sort(FollowId::new(id));
+    (at(first * STRETCH_IDS), at(last * STRETCH_IDS + (STRETCH_IDS - 1)))
+}
+
+/// The follow in the sort key of an audience or a list.
+pub fn parse_follow(sort: &str) -> Option<FollowId> {
+    sort.strip_prefix("F#")?.parse().ok().map(FollowId::new)
+}
+
+/// Users: `TRADE#<app>#<number>#<kind>` / `TRADE`: a purchase or refund that was recorded.
+pub fn trade(app: AppId, trade_key: &str) -> Key {
+    Key::new(format!("TRADE#{app}#{trade_key}"), "TRADE")
+}
+
+/// Users: `UID#<uid>` / `APP#<app>`: how the user stands to the app.
 pub fn app_follow(uid: &Uid, app: AppId) -> Key {
     Key::new(format!("UID#{uid}"), format!("APP#{app}"))
 }
 
-/// Users: `UID#<uid>` / `TOPIC#<topic>`: the user follows the topic; points to its place in the audience.
+/// Users: `UID#<uid>` / `TOPIC#<topic>`: how the user stands to the topic; points to its place in the audience.
 pub fn topic_follow(uid: &Uid, topic: TopicId) -> Key {
     Key::new(format!("UID#{uid}"), format!("TOPIC#{topic}"))
 }
@@ -221,6 +329,17 @@ pub fn upstream_token(kind: &str, account: &str) -> Key {
 /// Tokens: `BREAKER#<account>#<channel>` / `STATE`.
 pub fn breaker(account: &AccountId, channel: ChannelKind) -> Key {
     Key::new(format!("BREAKER#{account}#{channel}"), "STATE")
+}
+
+/// Tokens: `QR#<first 16 characters of the code>` / `<code>`: a QR code and its last scan. So a code is found by itself
+/// and by its beginning.
+pub fn qr_code(code: &Code) -> Key {
+    Key::new(qr_codes(code.short()), code.as_str())
+}
+
+/// Tokens: `QR#<first 16 characters of the code>`.
+pub fn qr_codes(short: &str) -> String {
+    format!("QR#{short}")
 }
 
 #[cfg(test)]
