@@ -205,10 +205,10 @@ impl AppWriter {
             .with("profile", s(json("app", profile)?))
             .with("token_hash", s(&hash))
             .with("rev", n(1));
-        if let Put::Refused(Some(item)) = self.0.put_new(table, item.build()).await? {
-            if Reader::new("app", &item).string("token_hash")? != hash {
-                return Ok(false);
-            }
+        if let Put::Refused(Some(item)) = self.0.put_new(table, item.build()).await?
+            && Reader::new("app", &item).string("token_hash")? != hash
+        {
+            return Ok(false);
         }
         let listed = keys::app_listed(profile.app.id);
         self.0.put(table, Item::keyed(listed.pk, listed.sk).with("id", n(profile.app.id)).build()).await?;
@@ -310,10 +310,10 @@ impl AppWriter {
     pub async fn create_product(&self, product: &Product) -> Result<bool, StoreError> {
         let (table, key) = (&self.0.names().apps, keys::product(product.id));
         let item = Item::keyed(key.pk, key.sk).with("product", s(json("product", product)?)).build();
-        if let Put::Refused(Some(item)) = self.0.put_new(table, item).await? {
-            if Reader::new("product", &item).json::<Product>("product")? != *product {
-                return Ok(false);
-            }
+        if let Put::Refused(Some(item)) = self.0.put_new(table, item).await?
+            && Reader::new("product", &item).json::<Product>("product")? != *product
+        {
+            return Ok(false);
         }
         let listed = keys::app_product(product.app_id, product.id);
         self.0.put(table, Item::keyed(listed.pk, listed.sk).with("id", n(product.id)).build()).await?;

@@ -125,7 +125,7 @@ impl Followers {
         let skip = usize::try_from(start.skip).unwrap_or(usize::MAX);
         let lists = filter.classes().map(|class| self.entries_from(app, class, start.stretch, skip + size));
         let mut entries: Vec<Entry> = try_join_all(lists).await?.into_iter().flatten().collect();
-        entries.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.id));
         let entries: Vec<Entry> = entries.into_iter().skip(skip).take(size).collect();
         Ok(FollowerPage { total, records: self.records(app, &entries).await? })
     }
@@ -144,7 +144,7 @@ impl Followers {
         for item in self.0.query_all(&ask).await? {
             records.extend(Relation::read(&item)?.and_then(|relation| relation.record()));
         }
-        records.sort_unstable_by(|one, other| (other.created_ms, other.id).cmp(&(one.created_ms, one.id)));
+        records.sort_unstable_by_key(|record| std::cmp::Reverse((record.created_ms, record.id)));
         Ok(records)
     }
 
