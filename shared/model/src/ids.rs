@@ -239,9 +239,40 @@ impl OpenId {
 
 impl fmt::Debug for OpenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tail = self.0.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
-        write!(f, "…{}", &self.0[tail..])
+        shortened(&self.0, f)
     }
+}
+
+/// What a phone vendor calls an app on a device: APNs device token, FCM registration token, regId, pushId. Only meaningful
+/// together with the vendor's app.
+///
+/// It is personal data: `Debug` shows the last four characters only.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeviceToken(String);
+
+impl DeviceToken {
+    /// Wraps the token as the device reported it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The token in full, for the call to the vendor.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DeviceToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shortened(&self.0, f)
+    }
+}
+
+/// The last four characters.
+fn shortened(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let tail = text.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+    write!(f, "…{}", &text[tail..])
 }
 
 /// A WeChat account (official account or mini program), named by its appid, for example `wx00000000000000d1`.
@@ -310,8 +341,9 @@ mod tests {
     }
 
     #[test]
-    fn an_openid_is_not_printed_in_full() {
+    fn an_address_is_not_printed_in_full() {
         assert_eq!(format!("{:?}", OpenId::new("odemo00000000000000000000001")), "…0001");
         assert_eq!(format!("{:?}", OpenId::new("abc")), "…abc");
+        assert_eq!(format!("{:?}", DeviceToken::new("CN_abcdef")), "…cdef");
     }
 }

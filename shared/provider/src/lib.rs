@@ -8,6 +8,7 @@
 //! | [`channel`] | the trait, the call, the registry and its settings |
 //! | [`http`] | the one HTTP client, and its guarded form for URLs that strangers gave |
 //! | [`token`] | the one holder of an upstream's access token |
+//! | [`vendor`] | what the channels to phones share |
 //! | [`wechat`] | what every WeChat channel shares: error table, token call, client |
 //! | [`wechat_event`] | what WeChat tells us: signatures, encryption, events, replies |
 //! | [`wechat_template`] | the channel `wechat-template` |
@@ -18,6 +19,7 @@
 pub mod channel;
 pub mod http;
 pub mod token;
+pub mod vendor;
 pub mod wechat;
 pub mod wechat_event;
 pub mod wechat_template;

@@ -28,6 +28,18 @@ impl Seen {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
+
+    /// The same for a stand-in.
+    pub(crate) fn request(&self) -> http::Request<bytes::Bytes> {
+        let mut lines = self.head.lines();
+        let mut first = lines.next().unwrap_or_default().split(' ');
+        let method = first.next().unwrap_or_default();
+        let mut request = http::Request::builder().method(method).uri(first.next().unwrap_or_default());
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            request = request.header(name, value);
+        }
+        request.body(self.body.clone().into()).unwrap()
+    }
 }
 
 /// What the server does about a request.
@@ -55,6 +67,19 @@ impl Reply {
 
     pub(crate) fn status(status: u16) -> Self {
         Self::Answer { status, headers: Vec::new(), body: String::new() }
+    }
+
+    /// What a stand-in answers.
+    pub(crate) fn of(answer: &http::Response<bytes::Bytes>) -> Self {
+        let headers = [("content-type", &http::header::CONTENT_TYPE), ("retry-after", &http::header::RETRY_AFTER)];
+        let given = headers
+            .into_iter()
+            .filter_map(|(name, header)| Some((name, answer.headers().get(header)?.to_str().ok()?.to_owned())));
+        Self::Answer {
+            status: answer.status().as_u16(),
+            headers: given.collect(),
+            body: String::from_utf8(answer.body().to_vec()).unwrap(),
+        }
     }
 }
 

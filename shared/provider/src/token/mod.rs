@@ -49,6 +49,16 @@ pub const FORCES_PER_DAY: u32 = 10;
 pub enum Upstream {
     /// WeChat's API token of an official account or mini program.
     Wechat,
+    /// Apple's push service. The token is a JWT of our own making, which has to be shared all the same.
+    Apns,
+    /// Google's OAuth token for Firebase Cloud Messaging.
+    Fcm,
+    /// Huawei's OAuth token for Push Kit.
+    Huawei,
+    /// OPPO's `auth_token`.
+    Oppo,
+    /// vivo's `authToken`.
+    Vivo,
 }
 
 impl Upstream {
@@ -56,6 +66,11 @@ impl Upstream {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Wechat => "wechat",
+            Self::Apns => "apns",
+            Self::Fcm => "fcm",
+            Self::Huawei => "huawei",
+            Self::Oppo => "oppo",
+            Self::Vivo => "vivo",
         }
     }
 }

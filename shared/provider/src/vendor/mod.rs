@@ -1,0 +1,93 @@
+//! What the channels to phones share: what they are asked, what they answer, and how they read what vendors say.
+//!
+//! One folder per vendor, each with the files `mod`, `client`, `wire`, `settings` and `error`. The registry in
+//! [`crate::channel`] does not know these channels yet: they have no queue and no endpoint. Each is a struct with an
+//! inherent `send` that takes a [`Push`] and answers one [`Ended`] per target, in the same order.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`code`] | a vendor's code, sent as a number or as a string |
+//! | [`fault`] | what a failed call means, where the vendor's own table says nothing |
+//! | [`guard`] | telling dead tokens from a wrong certificate |
+
+pub mod code;
+pub mod fault;
+pub mod guard;
+
+use model::clock::Timestamp;
+use model::ids::{DeviceToken, TaskId};
+use model::notification::Notification;
+use model::outcome::{Attempt, Outcome};
+use model::secret::Secret;
+
+/// What a channel is asked to do. `C` is the vendor's certificate.
+#[derive(Debug)]
+pub struct Push<'a, C> {
+    /// The accepted call that this belongs to.
+    pub task: TaskId,
+    /// What is sent.
+    pub message: &'a Notification,
+    /// Where the vendor is to report what became of it; `None` asks for no report.
+    pub receipt: Option<&'a Receipt>,
+    /// To whom.
+    pub targets: &'a [Target],
+    /// In whose name.
+    pub certificate: &'a C,
+}
+
+impl<C> Clone for Push<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Push<'_, C> {}
+
+/// One device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// What the vendor calls it.
+    pub token: DeviceToken,
+    /// The device's badge counter after this message; `None` when the caller keeps none. Needed by the vendors that set
+    /// the number and cannot add to it.
+    pub badge: Option<u32>,
+}
+
+/// Where a vendor reports what became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Our address, with the secret part of its path. At most 128 bytes: Xiaomi, Meizu and vivo take no more.
+    pub url: Secret<String>,
+    /// What the vendor sends back to us untouched: it names the task and proves that the report is about one of ours.
+    pub parameter: String,
+}
+
+/// How one attempt at one device ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended, with the vendor's code.
+    pub attempt: Attempt,
+    /// What the vendor called it, for the log: never a text that it made up from our input.
+    pub reason: &'static str,
+    /// For [`Outcome::Invalid`]: since when the vendor knows the token as dead. A token that was bound later is alive.
+    pub dead_since: Option<Timestamp>,
+    /// For [`Outcome::Invalid`]: a wrong certificate or environment looks the same, see [`guard`].
+    pub doubtful: bool,
+}
+
+impl Ended {
+    /// The vendor accepted it.
+    pub const fn ok() -> Self {
+        Self::with(Outcome::Ok { vendor_id: None }, None, "ok")
+    }
+
+    /// It ended with `outcome`.
+    pub const fn with(outcome: Outcome, vendor_code: Option<i32>, reason: &'static str) -> Self {
+        Self { attempt: Attempt { outcome, vendor_code }, reason, dead_since: None, doubtful: false }
+    }
+
+    /// The same for each of `count` targets.
+    pub fn times(self, count: usize) -> Vec<Self> {
+        vec![self; count]
+    }
+}
