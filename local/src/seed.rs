@@ -72,7 +72,7 @@ pub fn account() -> WechatAccount {
     WechatAccount {
         id: AccountId::new(ACCOUNT),
         secret: Secret::new(SECRET.to_owned()),
-        notice_template: NoticeTemplate {
+        notice_template: Some(NoticeTemplate {
             template_id: "demo-keyword".to_owned(),
             fields: vec![
                 field("first", NoticePart::AppName),
@@ -81,7 +81,7 @@ pub fn account() -> WechatAccount {
                 field("keyword3", NoticePart::Time),
                 field("remark", NoticePart::Hint),
             ],
-        },
+        }),
         callback: Some(callback()),
     }
 }

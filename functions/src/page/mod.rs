@@ -6,7 +6,7 @@ pub mod render;
 use gateway::function::Family;
 use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_function};
 use http::{HeaderName, StatusCode, header};
-use model::task::{Task, parse_page_key};
+use model::task::{Content, Task, parse_page_key};
 use render::{Page, PageView, gone_page, message_page};
 use store::capabilities;
 use store::objects::ObjectReader;
@@ -35,16 +35,20 @@ async fn handle(context: &Context, store: &PageStore, request: Request) -> Resul
     let Some(task) = find(context, store, request.path_parameter("key")).await? else {
         return Ok(reply(StatusCode::NOT_FOUND, gone_page()));
     };
-    let Some(content) = store.objects.body(task.content).await? else {
+    // Other content has no page.
+    let (sent_at, Content::Page(page)) = (task.accepted_ms.beijing_text(), task.content) else {
+        return Ok(reply(StatusCode::NOT_FOUND, gone_page()));
+    };
+    let Some(content) = store.objects.body(page.text).await? else {
         return Ok(reply(StatusCode::NOT_FOUND, gone_page()));
     };
     let page = message_page(&PageView {
-        title: &task.summary,
-        app_name: &task.app_name,
+        title: &page.summary,
+        app_name: &page.app_name,
         content: &content,
-        content_type: task.content_type,
-        original_url: task.url.as_deref(),
-        sent_at: &task.accepted_ms.beijing_text(),
+        content_type: page.content_type,
+        original_url: page.url.as_deref(),
+        sent_at: &sent_at,
     });
     Ok(reply(StatusCode::OK, page))
 }

@@ -13,11 +13,12 @@ use model::audience::{Follower, Recipient};
 use model::batch::{Batch, BatchId, Part, TopicMessage};
 use model::channel::Address;
 use model::clock::Timestamp;
-use model::ids::{FollowId, TaskId};
+use model::ids::{AppId, FollowId, Owner, TaskId};
 use model::limits::{BATCH_BYTES, BATCH_RECIPIENTS, PAGE_BATCHES};
-use model::message::{Message, Notice};
+use model::message::{Message, Naming, Notice};
 use model::quota;
-use model::task::{Task, TopicTarget};
+use model::task::{Content, Task, TopicTarget};
+use model::wechat::WechatMessage;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use store::audience::{Audience, Span};
@@ -73,7 +74,7 @@ async fn handle(
             let first = parts.next();
             let others: Vec<TaskMessage> =
                 parts.map(|part| TaskMessage::PartV1 { task: task.id, part, page: 0, redrive }).collect();
-            store.hints.send_all(task.app_id, &others).await?;
+            store.hints.send_all(&task.owner, &others).await?;
             match first {
                 Some(part) => fan_out(context, store, invocation, &task, part, 0, redrive).await,
                 None => Ok(()),
@@ -121,11 +122,21 @@ async fn fan_out(
     let run = Run { context, store, task, part, redrive, done };
     match part {
         Part::Direct => run.direct().await,
-        Part::Topic { index, shard } => match task.topics.get(usize::from(index)) {
-            Some(topic) => run.topic(invocation, topic, shard, page).await,
-            None => Err(WorkerError::Unreadable(format!("task {} has no topic {index}", task.id))),
+        Part::Topic { index, shard } => match (task.topics.get(usize::from(index)), &task.owner) {
+            (Some(topic), Owner::App(app)) => {
+                run.topic(invocation, Topic { app: *app, target: topic, shard }, page).await
+            }
+            _ => Err(WorkerError::Unreadable(format!("task {} has no topic {index}", task.id))),
         },
     }
+}
+
+/// One shard of a topic of an app.
+#[derive(Clone, Copy)]
+struct Topic<'a> {
+    app: AppId,
+    target: &'a TopicTarget,
+    shard: u16,
 }
 
 /// One run over one part of a task.
@@ -147,13 +158,7 @@ impl Run<'_> {
         self.send(batches.collect()).await
     }
 
-    async fn topic(
-        &self,
-        invocation: &Invocation,
-        topic: &TopicTarget,
-        shard: u16,
-        first_page: u32,
-    ) -> Result<(), WorkerError> {
+    async fn topic(&self, invocation: &Invocation, topic: Topic<'_>, first_page: u32) -> Result<(), WorkerError> {
         let mut before = match first_page.checked_sub(1) {
             None => None,
             Some(number) => {
@@ -165,10 +170,10 @@ impl Run<'_> {
             if invocation.left(MARGIN).is_zero() {
                 let next =
                     TaskMessage::PartV1 { task: self.task.id, part: self.part, page: number, redrive: self.redrive };
-                self.store.hints.send(self.task.app_id, &next).await?;
+                self.store.hints.send(&self.task.owner, &next).await?;
                 return Ok(());
             }
-            let page = self.page(topic, shard, number, before.as_ref()).await?;
+            let page = self.page(topic, number, before.as_ref()).await?;
             if page.last {
                 break;
             }
@@ -178,27 +183,22 @@ impl Run<'_> {
     }
 
     /// Plans page `number` unless it is planned already, and sends its batches.
-    async fn page(
-        &self,
-        topic: &TopicTarget,
-        shard: u16,
-        number: u32,
-        before: Option<&PlanPage>,
-    ) -> Result<PlanPage, WorkerError> {
+    async fn page(&self, topic: Topic<'_>, number: u32, before: Option<&PlanPage>) -> Result<PlanPage, WorkerError> {
         let after = before.and_then(|page| page.seen);
         let first_batch = before.map_or(0, PlanPage::next_batch);
-        let (app, id) = (self.task.app_id, topic.topic_id);
+        let Topic { app, target: TopicTarget { topic_id: id, .. }, shard } = topic;
+        let id = *id;
         if let Some(page) = self.store.plans.page(self.task.id, self.part, number).await? {
             let span = Span { after, upto: page.seen };
             if page.seen.is_some() && page.batches.iter().zip(page.first_batch..).any(|(_, batch)| self.wants(batch)) {
                 let found = self.store.audience.page(app, id, shard, span, usize::MAX >> 1).await?;
-                self.send_page(topic, after, &page, &found.followers).await?;
+                self.send_page(topic.target, after, &page, &found.followers).await?;
             }
             return Ok(page);
         }
         let found = self.store.audience.page(app, id, shard, Span { after, upto: None }, PAGE_FOLLOWERS).await?;
         let eligible: Vec<&Follower> =
-            found.followers.iter().filter(|follower| self.eligible(topic, follower)).collect();
+            found.followers.iter().filter(|follower| self.eligible(topic.target, follower)).collect();
         let batches = eligible.chunks(BATCH_RECIPIENTS).filter_map(|chunk| {
             let recipients = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
             chunk.last().map(|last| PlannedBatch { upto: last.follow_id, recipients })
@@ -212,12 +212,12 @@ impl Run<'_> {
         };
         let page = self.store.planner.plan(self.task.id, self.part, number, ours.clone(), self.task.expires()).await?;
         if page.batches == ours.batches {
-            self.send_page(topic, after, &page, &found.followers).await?;
+            self.send_page(topic.target, after, &page, &found.followers).await?;
         } else {
             // Somebody else planned it from another state of the audience: theirs stands.
             let found =
                 self.store.audience.page(app, id, shard, Span { after, upto: page.seen }, usize::MAX >> 1).await?;
-            self.send_page(topic, after, &page, &found.followers).await?;
+            self.send_page(topic.target, after, &page, &found.followers).await?;
         }
         Ok(page)
     }
@@ -264,30 +264,38 @@ impl Run<'_> {
 
     fn batch(&self, number: u32, recipients: Vec<Recipient>, topic: Option<TopicMessage>) -> Batch {
         let task = self.task;
-        let (message_id, id_per_slot) = match self.part {
-            Part::Direct => (task.id.message(0), true),
-            Part::Topic { index, .. } => (task.topic_message(index), false),
-        };
-        let notice = Notice {
-            app_name: task.app_name.clone(),
-            summary: task.summary.clone(),
-            message_id,
-            id_per_slot,
-            nonce: task.nonce.clone(),
-            sent_ms: task.accepted_ms,
-            url: format!("{}/m/{}", self.context.config.public_url, task.page_key()),
-        };
         Batch {
             id: BatchId { task: task.id, part: self.part, number },
-            app_id: task.app_id,
-            channel: task.channel,
+            owner: task.owner.clone(),
+            channel: task.first_channel(),
+            legs: task.legs.clone(),
             account: task.account.clone(),
             accepted_ms: task.accepted_ms,
-            message: Message::Notice(notice),
+            message: self.message(),
             recipients,
             attempt: 1,
             topic,
             redriven: self.redrive,
+        }
+    }
+
+    /// What the channels are asked to show.
+    fn message(&self) -> Message {
+        let task = self.task;
+        let (message_id, id_per_slot) = match self.part {
+            Part::Direct => (task.id.message(0), true),
+            Part::Topic { index, .. } => (task.topic_message(index), false),
+        };
+        let naming = Naming { message_id, id_per_slot, nonce: task.nonce.clone() };
+        match &task.content {
+            Content::Page(page) => Message::Notice(Notice {
+                app_name: page.app_name.clone(),
+                summary: page.summary.clone(),
+                naming,
+                sent_ms: task.accepted_ms,
+                url: format!("{}/m/{}", self.context.config.public_url, task.page_key()),
+            }),
+            Content::Wechat(content) => Message::Wechat(WechatMessage { naming, content: content.clone() }),
         }
     }
 

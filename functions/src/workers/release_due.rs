@@ -263,7 +263,7 @@ impl Run<'_> {
 
     async fn drive(&self, task: &Task, age: Duration, now: Timestamp) -> Result<(), WorkerError> {
         let message = TaskMessage::TaskV1 { task: task.id, sent_ms: now, redrive: true };
-        self.store.hints.send(task.app_id, &message).await?;
+        self.store.hints.send(&task.owner, &message).await?;
         info!(task.id = %task.id, age_s = age.as_secs(), "task driven again");
         self.context.metrics.count(Metric::Redriven, &[], 1, now);
         Ok(())

@@ -16,10 +16,10 @@ use model::app::{App, Topic};
 use model::audience::{Follower, Ineligible, PayFilter, Recipient};
 use model::channel::{Address, ChannelKind};
 use model::clock::{Day, Timestamp};
-use model::ids::{TaskId, TopicId, Uid};
+use model::ids::{Owner, TaskId, TopicId, Uid};
 use model::limits;
 use model::secret::Secret;
-use model::task::{Stored, Task, TopicTarget};
+use model::task::{Content, PageContent, Stored, Task, TopicTarget};
 use model::wxpusher::{Sending, Submission, TARGET_ACCEPTED, TargetRefusal};
 use rand::distr::{Alphanumeric, SampleString};
 use serde::Serialize;
@@ -130,15 +130,17 @@ async fn accept_resolved(
     let mut task = Task {
         id: draw.task,
         accepted_ms,
-        app_id: app.id,
-        app_name: app.name.clone(),
-        channel: ChannelKind::WechatTemplate,
+        owner: Owner::App(app.id),
+        legs: vec![ChannelKind::WechatTemplate],
         account: app.account.clone(),
         nonce: nonce.clone(),
-        content_type: sending.content_type,
-        content,
-        summary: summary(sending, app),
-        url: sending.url.clone(),
+        content: Content::Page(PageContent {
+            app_name: app.name.clone(),
+            content_type: sending.content_type,
+            text: content,
+            summary: summary(sending, app),
+            url: sending.url.clone(),
+        }),
         direct_count: u32::try_from(direct.len()).unwrap_or(u32::MAX),
         direct: Stored::Inline(Vec::new()),
         topics,
@@ -182,7 +184,7 @@ async fn write(
     let message = TaskMessage::TaskV1 { task: task.id, sent_ms: task.accepted_ms, redrive: false };
     let (written, hinted, ()) = futures::join!(
         store.tasks.create(task),
-        store.hints.send(task.app_id, &message),
+        store.hints.send(&task.owner, &message),
         give_back(store, &resolved.unused, resolved.day),
     );
     written?;

@@ -56,6 +56,6 @@ const fn reason(state: State) -> &'static str {
         State::Config => "公众号配置有误，请联系管理员",
         State::Content => "微信拒绝了该消息",
         State::Expired => "超时未能送达",
-        State::Sent | State::Retrying => "未知原因",
+        State::Sent | State::Retrying | State::Passed | State::Skipped => "未知原因",
     }
 }

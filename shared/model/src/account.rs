@@ -12,8 +12,8 @@ pub struct WechatAccount {
     pub id: AccountId,
     /// The appsecret, opened from its seal.
     pub secret: Secret<String>,
-    /// The template that carries notices.
-    pub notice_template: NoticeTemplate,
+    /// The template that carries notices; `None` for an account that sends none, such as a mini program.
+    pub notice_template: Option<NoticeTemplate>,
     /// How WeChat calls us for this account; `None` until an operator has set it up.
     pub callback: Option<WechatCallback>,
 }

@@ -1,9 +1,9 @@
 //! Batches: recipients of one task on one channel, one queue message.
 
 use crate::audience::Recipient;
-use crate::channel::ChannelKind;
+use crate::channel::{Address, ChannelKind};
 use crate::clock::Timestamp;
-use crate::ids::{AccountId, AppId, TaskId, TopicId};
+use crate::ids::{AccountId, Owner, TaskId, TopicId};
 use crate::message::Message;
 use serde::{Deserialize, Serialize};
 
@@ -47,14 +47,21 @@ impl std::fmt::Display for BatchId {
 }
 
 /// Everything `deliver` needs: it reads nothing of the task.
+///
+/// A recipient may be reached in several ways, its *legs*, tried one after another until one works. Every leg is served
+/// from its own channel's queue, by a copy of the whole batch; the record says who is on which leg, so a copy serves
+/// those whose turn on its channel it is, and passes the batch on when others have come to theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Its name.
     pub id: BatchId,
     /// Who sends.
-    pub app_id: AppId,
-    /// Through which channel.
+    pub owner: Owner,
+    /// Through which channel this copy goes out.
     pub channel: ChannelKind,
+    /// The channels that are tried for a recipient, in this order. One that is not to be tried again has failed for a
+    /// reason that lets another one succeed.
+    pub legs: Vec<ChannelKind>,
     /// In whose name.
     pub account: AccountId,
     /// When the task was accepted: the message's life counts from here.
@@ -72,6 +79,14 @@ pub struct Batch {
     /// The batch was built again because its task had not moved, so the record may hold more than this copy knows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub redriven: bool,
+}
+
+impl Batch {
+    /// Leg number `leg` (from 0) of `recipient`: through which channel, and to which address. `None` when it has no such
+    /// leg.
+    pub fn leg<'a>(&self, recipient: &'a Recipient, leg: u8) -> Option<(ChannelKind, &'a Address)> {
+        self.legs.get(usize::from(leg)).map(|&channel| (channel, &recipient.address))
+    }
 }
 
 /// A message of a topic, as the daily quota counts it.

@@ -9,16 +9,22 @@ use serde::{Deserialize, Serialize};
 pub enum ChannelKind {
     /// A WeChat official account's template message.
     WechatTemplate,
+    /// A WeChat account's customer-service message.
+    WechatCustom,
+    /// A WeChat mini program's subscription message.
+    WechatSubscribe,
 }
 
 impl ChannelKind {
     /// Every channel: tests walk it for settings, docs, golden requests and a sandbox run.
-    pub const ALL: &'static [Self] = &[Self::WechatTemplate];
+    pub const ALL: &'static [Self] = &[Self::WechatTemplate, Self::WechatCustom, Self::WechatSubscribe];
 
     /// The text form, for example `wechat-template`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::WechatTemplate => "wechat-template",
+            Self::WechatCustom => "wechat-custom",
+            Self::WechatSubscribe => "wechat-subscribe",
         }
     }
 }

@@ -298,6 +298,26 @@ impl fmt::Display for AccountId {
     }
 }
 
+/// Who sends: whose tasks they are, and whose fair share of the queues a message counts against. One variant per kind
+/// of sender.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    /// An application of WxPusher's API.
+    App(AppId),
+    /// A WeChat account whose own back ends send through us.
+    Account(AccountId),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::App(app) => app.fmt(f),
+            Self::Account(account) => account.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,4 +25,6 @@ pub mod record;
 pub mod retry;
 pub mod secret;
 pub mod task;
+pub mod typed;
+pub mod wechat;
 pub mod wxpusher;

@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::ids::MessageId;
+use crate::wechat::WechatMessage;
 use serde::{Deserialize, Serialize};
 
 /// How the content of a message is to be read. The numbers are WxPusher's `contentType`.
@@ -35,15 +36,13 @@ impl ContentType {
 pub enum Message {
     /// A short notice that opens a page: what every WxPusher call becomes.
     Notice(Notice),
+    /// What a back end of the account says in WeChat's own words, a form for each channel that is tried.
+    Wechat(WechatMessage),
 }
 
-/// A short notice that opens a page.
+/// What a message is called, for each of its recipients.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// Name of the app that sends.
-    pub app_name: String,
-    /// The essence, at most 100 characters; channels show about 20 of it.
-    pub summary: String,
+pub struct Naming {
     /// The message id of slot 0; for a topic, the one id that all its followers share.
     pub message_id: MessageId,
     /// Each slot has a message id of its own, counted on from `message_id`: a direct call.
@@ -51,21 +50,12 @@ pub struct Notice {
     /// Random text of the task, at most 22 letters and digits: with the message id it makes the key by which a vendor
     /// recognises a repeat, also when two deployments share an account.
     pub nonce: String,
-    /// When the call was accepted.
-    pub sent_ms: Timestamp,
-    /// The page that a tap opens.
-    pub url: String,
 }
 
-impl Notice {
+impl Naming {
     /// The message id that the recipient at `slot` is known by.
     pub const fn message_id_of(&self, slot: u64) -> MessageId {
         if self.id_per_slot { MessageId::new(self.message_id.get() + slot) } else { self.message_id }
-    }
-
-    /// What the reader can quote to us: `RID` and the message id.
-    pub fn reference(&self, slot: u64) -> String {
-        format!("RID{}", self.message_id_of(slot))
     }
 
     /// A key of at most 32 characters of `[0-9A-Za-z_-]` that is the same for every attempt of this delivery and
@@ -77,25 +67,44 @@ impl Notice {
     }
 }
 
+/// A short notice that opens a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Name of the app that sends.
+    pub app_name: String,
+    /// The essence, at most 100 characters; channels show about 20 of it.
+    pub summary: String,
+    /// What it is called.
+    #[serde(flatten)]
+    pub naming: Naming,
+    /// When the call was accepted.
+    pub sent_ms: Timestamp,
+    /// The page that a tap opens.
+    pub url: String,
+}
+
+impl Notice {
+    /// What the reader can quote to us: `RID` and the message id.
+    pub fn reference(&self, slot: u64) -> String {
+        format!("RID{}", self.naming.message_id_of(slot))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn slots_of_a_direct_call_have_their_own_ids_and_followers_of_a_topic_share_one() {
-        let mut notice = Notice {
-            app_name: "demo".to_owned(),
-            summary: "hi".to_owned(),
+        let mut naming = Naming {
             message_id: MessageId::new(9_007_199_254_740_000),
             id_per_slot: true,
             nonce: "0123456789abcdefABCDEF".to_owned(),
-            sent_ms: Timestamp::default(),
-            url: String::new(),
         };
-        assert_eq!(notice.reference(2), "RID9007199254740002");
-        assert_ne!(notice.repeat_key(0), notice.repeat_key(1));
-        assert!(notice.repeat_key(900).len() <= 32);
-        notice.id_per_slot = false;
-        assert_eq!(notice.repeat_key(0), notice.repeat_key(1), "followers differ by address");
+        assert_eq!(naming.message_id_of(2).get(), 9_007_199_254_740_002);
+        assert_ne!(naming.repeat_key(0), naming.repeat_key(1));
+        assert!(naming.repeat_key(900).len() <= 32);
+        naming.id_per_slot = false;
+        assert_eq!(naming.repeat_key(0), naming.repeat_key(1), "followers differ by address");
     }
 }

@@ -86,17 +86,26 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// The vendor's code (WeChat's `errcode`, an HTTP status), where there was one.
     pub vendor_code: Option<i32>,
+    /// The recipient may well be reached in another way, although this one is closed for good.
+    pub elsewhere: bool,
 }
 
 impl Attempt {
     /// An attempt that the vendor accepted.
     pub const fn ok(vendor_id: Option<u64>) -> Self {
-        Self { outcome: Outcome::Ok { vendor_id }, vendor_code: None }
+        Self { outcome: Outcome::Ok { vendor_id }, vendor_code: None, elsewhere: false }
     }
 
     /// An attempt that failed with the vendor's `code`.
     pub const fn failed(outcome: Outcome, code: Option<i32>) -> Self {
-        Self { outcome, vendor_code: code }
+        Self { outcome, vendor_code: code, elsewhere: false }
+    }
+
+    /// The same attempt, after which another way may be tried if `elsewhere`.
+    #[must_use]
+    pub const fn or_elsewhere(mut self, elsewhere: bool) -> Self {
+        self.elsewhere = elsewhere;
+        self
     }
 }
 
@@ -110,29 +119,52 @@ pub enum Decision {
         /// The earliest moment of the next attempt.
         at: Timestamp,
     },
+    /// This leg is over; the recipient's next one is tried.
+    Pass,
 }
 
 /// How long a breaker keeps an (account, channel) closed for an error that only an operator can mend, before one
 /// probe is let through.
 pub const BREAKER_OPEN: Duration = Duration::from_secs(300);
 
-/// Decides after attempt number `attempt` (from 1) of a message accepted at `accepted`.
+/// Attempts that a leg gets while another one can follow it. Passing trouble then is no reason to wait for long.
+pub const LEG_ATTEMPTS: u32 = 3;
+/// The longest wait that a vendor may ask for before a leg that another one can follow is given up.
+pub const LEG_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Decides after attempt number `tried` (from 1) on one leg of a message accepted at `accepted`.
 ///
-/// `jitter` is a random number in `0.0..1.0`.
-pub fn decide(outcome: &Outcome, attempt: u32, accepted: Timestamp, now: Timestamp, jitter: f64) -> Decision {
+/// `further`: the recipient has another leg after this one. `jitter` is a random number in `0.0..1.0`.
+pub fn decide(
+    attempt: &Attempt,
+    tried: u32,
+    further: bool,
+    accepted: Timestamp,
+    now: Timestamp,
+    jitter: f64,
+) -> Decision {
     let again = |at: Timestamp| {
         if at.since(accepted) > limits_life() { Decision::Final(State::Expired) } else { Decision::Again { at } }
     };
-    match outcome {
+    let or_pass = |pass: bool, state| if further && pass { Decision::Pass } else { Decision::Final(state) };
+    match &attempt.outcome {
         Outcome::Ok { .. } => Decision::Final(State::Sent),
-        Outcome::Invalid => Decision::Final(State::Invalid),
-        Outcome::Suppressed => Decision::Final(State::Suppressed),
-        Outcome::Retry { at_most: Some(most), .. } if attempt >= *most => Decision::Final(State::Content),
-        Outcome::Retry { after, .. } => again(now.plus(retry::delay(attempt, *after, jitter))),
+        Outcome::Invalid => or_pass(attempt.elsewhere, State::Invalid),
+        Outcome::Suppressed => or_pass(attempt.elsewhere, State::Suppressed),
+        Outcome::Retry { at_most: Some(most), .. } if tried >= *most => or_pass(true, State::Content),
+        Outcome::Retry { after, .. }
+            if further && (tried >= LEG_ATTEMPTS || after.is_some_and(|w| w > LEG_PATIENCE)) =>
+        {
+            Decision::Pass
+        }
+        Outcome::Retry { after, .. } => again(now.plus(retry::delay(tried, *after, jitter))),
+        Outcome::Quota { .. } if further => Decision::Pass,
         Outcome::Quota { hold } => again(hold.end(now)),
-        Outcome::Auth | Outcome::Config => Decision::Final(State::Config),
-        Outcome::TooLarge => Decision::Final(State::TooLarge),
-        Outcome::Content => Decision::Final(State::Content),
+        // The other legs act for the same account, with the same token.
+        Outcome::Auth => Decision::Final(State::Config),
+        Outcome::Config => or_pass(true, State::Config),
+        Outcome::TooLarge => or_pass(true, State::TooLarge),
+        Outcome::Content => or_pass(attempt.elsewhere, State::Content),
     }
 }
 
@@ -149,9 +181,32 @@ mod tests {
 
     const ACCEPTED: Timestamp = Timestamp::from_millis(1_795_449_000_000);
 
+    /// On the only leg there is.
+    fn alone(outcome: Outcome, tried: u32, now: Timestamp, jitter: f64) -> Decision {
+        decide(&Attempt::failed(outcome, None), tried, false, ACCEPTED, now, jitter)
+    }
+
+    #[test]
+    fn a_leg_that_another_can_follow_is_given_up_early() {
+        let with = |outcome, elsewhere, tried| {
+            decide(&Attempt::failed(outcome, None).or_elsewhere(elsewhere), tried, true, ACCEPTED, ACCEPTED, 0.5)
+        };
+        let retry = |after| Outcome::Retry { after, at_most: None };
+        assert_eq!(with(Outcome::Content, true, 1), Decision::Pass);
+        assert_eq!(with(Outcome::Suppressed, true, 1), Decision::Pass);
+        assert_eq!(with(Outcome::Quota { hold: Hold::UntilBeijingMidnight }, false, 1), Decision::Pass);
+        assert_eq!(with(Outcome::Config, false, 1), Decision::Pass);
+        assert!(matches!(with(retry(None), false, 2), Decision::Again { .. }), "passing trouble is tried twice more");
+        assert_eq!(with(retry(None), false, 3), Decision::Pass);
+        assert_eq!(with(retry(Some(Duration::from_secs(3600))), false, 1), Decision::Pass);
+        assert_eq!(with(Outcome::Invalid, false, 1), Decision::Final(State::Invalid), "who is gone is gone everywhere");
+        assert_eq!(with(Outcome::Auth, false, 1), Decision::Final(State::Config), "the token is the account's");
+        assert_eq!(with(Outcome::Ok { vendor_id: None }, false, 1), Decision::Final(State::Sent));
+    }
+
     #[test]
     fn what_cannot_get_better_is_final() {
-        let decide = |outcome| decide(&outcome, 1, ACCEPTED, ACCEPTED, 0.5);
+        let decide = |outcome| alone(outcome, 1, ACCEPTED, 0.5);
         assert_eq!(decide(Outcome::Ok { vendor_id: None }), Decision::Final(State::Sent));
         assert_eq!(decide(Outcome::Invalid), Decision::Final(State::Invalid));
         assert_eq!(decide(Outcome::Suppressed), Decision::Final(State::Suppressed));
@@ -164,29 +219,29 @@ mod tests {
     #[test]
     fn passing_trouble_is_tried_again_until_the_message_is_a_day_old() {
         let retry = Outcome::Retry { after: None, at_most: None };
-        assert!(matches!(decide(&retry, 40, ACCEPTED, ACCEPTED, 0.5), Decision::Again { .. }));
+        assert!(matches!(alone(retry.clone(), 40, ACCEPTED, 0.5), Decision::Again { .. }));
         let late = ACCEPTED.plus(retry::MESSAGE_LIFE);
-        assert_eq!(decide(&retry, 40, ACCEPTED, late, 0.5), Decision::Final(State::Expired));
+        assert_eq!(alone(retry, 40, late, 0.5), Decision::Final(State::Expired));
     }
 
     #[test]
     fn an_unknown_error_is_tried_a_few_times_only() {
         let retry = Outcome::Retry { after: None, at_most: Some(3) };
-        assert!(matches!(decide(&retry, 2, ACCEPTED, ACCEPTED, 0.5), Decision::Again { .. }));
-        assert_eq!(decide(&retry, 3, ACCEPTED, ACCEPTED, 0.5), Decision::Final(State::Content));
+        assert!(matches!(alone(retry.clone(), 2, ACCEPTED, 0.5), Decision::Again { .. }));
+        assert_eq!(alone(retry, 3, ACCEPTED, 0.5), Decision::Final(State::Content));
     }
 
     #[test]
     fn a_spent_daily_quota_waits_for_midnight_in_beijing() {
         let outcome = Outcome::Quota { hold: Hold::UntilBeijingMidnight };
-        let Decision::Again { at } = decide(&outcome, 1, ACCEPTED, ACCEPTED, 0.5) else { panic!("held") };
+        let Decision::Again { at } = alone(outcome, 1, ACCEPTED, 0.5) else { panic!("held") };
         assert_eq!(at, ACCEPTED.beijing_day().end());
     }
 
     #[test]
     fn the_vendors_wish_is_honoured() {
         let outcome = Outcome::Retry { after: Some(Duration::from_secs(70)), at_most: None };
-        let Decision::Again { at } = decide(&outcome, 1, ACCEPTED, ACCEPTED, 0.0) else { panic!("again") };
+        let Decision::Again { at } = alone(outcome, 1, ACCEPTED, 0.0) else { panic!("again") };
         assert!(at.since(ACCEPTED) >= Duration::from_secs(70));
     }
 }

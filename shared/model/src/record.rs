@@ -5,7 +5,11 @@
 //! between two writes, or two workers on the same batch can neither lose nor double a count, and no item is written by
 //! everybody.
 
+mod segment;
+
 use std::collections::BTreeMap;
+
+pub use segment::{SEGMENT_BYTES, SEGMENT_ENTRIES_AT_LEAST, UnreadableRecord, decode, encode};
 
 /// How a recipient stands in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,11 +31,15 @@ pub enum State {
     Expired = 6,
     /// Not over: an attempt failed and another will follow.
     Retrying = 7,
+    /// This leg did not reach the recipient; the next one is tried.
+    Passed = 8,
+    /// This leg was not even tried, being hopeless; the next one is.
+    Skipped = 9,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Sent,
         Self::Invalid,
         Self::Suppressed,
@@ -40,11 +48,18 @@ impl State {
         Self::Content,
         Self::Expired,
         Self::Retrying,
+        Self::Passed,
+        Self::Skipped,
     ];
 
     /// Whether nothing more will happen to the recipient.
     pub const fn is_final(self) -> bool {
-        !matches!(self, Self::Retrying)
+        !matches!(self, Self::Retrying | Self::Passed | Self::Skipped)
+    }
+
+    /// Whether the leg is over and the recipient's next one is to be tried.
+    pub const fn is_passed(self) -> bool {
+        matches!(self, Self::Passed | Self::Skipped)
     }
 
     /// The metric and log label.
@@ -58,13 +73,17 @@ impl State {
             Self::Content => "content",
             Self::Expired => "expired",
             Self::Retrying => "retrying",
+            Self::Passed => "passed",
+            Self::Skipped => "skipped",
         }
     }
 }
 
-/// What the record says of one recipient.
+/// What the record says of one recipient on one leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
+    /// On which leg, from 0.
+    pub leg: u8,
     /// How it stands.
     pub state: State,
     /// The vendor's error code of the last attempt, where there was one.
@@ -74,140 +93,45 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry that says only the state.
+    /// An entry for the first leg that says only the state.
     pub const fn new(state: State) -> Self {
-        Self { state, vendor_code: None, vendor_id: None }
+        Self { leg: 0, state, vendor_code: None, vendor_id: None }
     }
-}
 
-/// A record that cannot be read: cut short, or written by a version this one does not know.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a batch record is unreadable: {0}")]
-pub struct UnreadableRecord(&'static str);
-
-/// The first byte of every encoded segment.
-const VERSION: u8 = 1;
-const HAS_CODE: u8 = 0x10;
-const HAS_ID: u8 = 0x20;
-const STATE_BITS: u8 = 0x0f;
-
-/// Encodes entries by slot.
-///
-/// Layout: the version; then runs of entries that have the same state and fields: flags and state (one byte), length
-/// (LEB128); then per entry its slot (LEB128, difference to the one before), vendor code (zigzag LEB128) and vendor id
-/// (zigzag LEB128, difference to the one before) where the flags say so.
-pub fn encode(entries: &BTreeMap<u64, Entry>) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
-    let (mut last_slot, mut last_id) = (0u64, 0u64);
-    let mut rest = entries.iter().peekable();
-    while let Some((_, first)) = rest.peek() {
-        let flags = flags(first);
-        let run = rest.clone().take_while(|(_, entry)| self::flags(entry) == flags).count();
-        bytes.push(flags);
-        write_varint(&mut bytes, run as u64);
-        for (&slot, entry) in rest.by_ref().take(run) {
-            write_varint(&mut bytes, slot - last_slot);
-            last_slot = slot;
-            if let Some(code) = entry.vendor_code {
-                write_varint(&mut bytes, zigzag(i64::from(code)));
-            }
-            if let Some(id) = entry.vendor_id {
-                write_varint(&mut bytes, zigzag(id.wrapping_sub(last_id).cast_signed()));
-                last_id = id;
-            }
-        }
+    /// The same entry for another leg.
+    #[must_use]
+    pub const fn on_leg(mut self, leg: u8) -> Self {
+        self.leg = leg;
+        self
     }
-    bytes
-}
-
-fn flags(entry: &Entry) -> u8 {
-    let code = if entry.vendor_code.is_some() { HAS_CODE } else { 0 };
-    let id = if entry.vendor_id.is_some() { HAS_ID } else { 0 };
-    entry.state as u8 | code | id
-}
-
-/// Bytes of a segment's entries that fit one write unit (1 KB) together with the item's keys and times.
-pub const SEGMENT_BYTES: usize = 930;
-/// How many entries fit [`SEGMENT_BYTES`] whatever they are: a slot and an id of ten bytes each, and a run of its own.
-pub const SEGMENT_ENTRIES_AT_LEAST: usize = 35;
-
-/// Decodes what [`encode`] wrote.
-pub fn decode(bytes: &[u8]) -> Result<BTreeMap<u64, Entry>, UnreadableRecord> {
-    let (&version, mut rest) = bytes.split_first().ok_or(UnreadableRecord("it is empty"))?;
-    if version != VERSION {
-        return Err(UnreadableRecord("its version is unknown"));
-    }
-    let mut entries = BTreeMap::new();
-    let (mut slot, mut last_id) = (0u64, 0u64);
-    while let Some((&flags, tail)) = rest.split_first() {
-        rest = tail;
-        let state = State::ALL
-            .get(usize::from(flags & STATE_BITS))
-            .copied()
-            .ok_or(UnreadableRecord("it holds an unknown state"))?;
-        for _ in 0..read_varint(&mut rest)? {
-            slot = slot.wrapping_add(read_varint(&mut rest)?);
-            let vendor_code = if flags & HAS_CODE == 0 {
-                None
-            } else {
-                let code = unzigzag(read_varint(&mut rest)?);
-                Some(i32::try_from(code).map_err(|_| UnreadableRecord("a vendor code is out of range"))?)
-            };
-            let vendor_id = if flags & HAS_ID == 0 {
-                None
-            } else {
-                last_id = last_id.wrapping_add(unzigzag(read_varint(&mut rest)?).cast_unsigned());
-                Some(last_id)
-            };
-            entries.insert(slot, Entry { state, vendor_code, vendor_id });
-        }
-    }
-    Ok(entries)
-}
-
-const fn zigzag(value: i64) -> u64 {
-    (value.wrapping_shl(1) ^ (value >> 63)).cast_unsigned()
-}
-
-const fn unzigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
-}
-
-fn write_varint(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
-fn read_varint(rest: &mut &[u8]) -> Result<u64, UnreadableRecord> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let (&byte, tail) = rest.split_first().ok_or(UnreadableRecord("it is cut short"))?;
-        *rest = tail;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(UnreadableRecord("a number is too long"))
 }
 
 /// All that is known of one batch: its segments merged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchRecord {
-    entries: BTreeMap<u64, Entry>,
+    /// By slot and leg.
+    entries: BTreeMap<(u64, u8), Entry>,
     closed: bool,
 }
 
+/// How much an entry settles of its leg: nothing, that the next one is tried, or everything.
+const fn weight(state: State) -> u8 {
+    if state.is_final() {
+        2
+    } else if state.is_passed() {
+        1
+    } else {
+        0
+    }
+}
+
 impl BatchRecord {
-    /// Adds a segment. The first final state of a recipient stands: what a second worker saw later does not count
-    /// again.
+    /// Adds a segment. The first final state of a recipient on a leg stands: what a second worker saw later does not
+    /// count again. One that reached the recipient counts for more than one that gave the leg up.
     pub fn merge(&mut self, segment: BTreeMap<u64, Entry>, closed: bool) {
         for (slot, entry) in segment {
-            let known = self.entries.entry(slot).or_insert(entry);
-            if !known.state.is_final() {
+            let known = self.entries.entry((slot, entry.leg)).or_insert(entry);
+            if weight(known.state) == 0 || weight(entry.state) > weight(known.state) {
                 *known = entry;
             }
         }
@@ -219,29 +143,52 @@ impl BatchRecord {
         self.closed
     }
 
-    /// What is recorded of `slot`.
+    /// How the recipient at `slot` stands: the leg that ended it, or else the last one that was tried.
     pub fn entry(&self, slot: u64) -> Option<Entry> {
-        self.entries.get(&slot).copied()
+        self.legs(slot).reduce(standing)
+    }
+
+    /// What is recorded of `slot`, leg by leg.
+    pub fn legs(&self, slot: u64) -> impl Iterator<Item = Entry> + '_ {
+        self.entries.range((slot, 0)..=(slot, u8::MAX)).map(|(_, &entry)| entry)
+    }
+
+    /// The leg on which the recipient at `slot` is to be served; meaningless for one who is served.
+    pub fn leg(&self, slot: u64) -> u8 {
+        self.entry(slot)
+            .map_or(0, |entry| if entry.state.is_passed() { entry.leg.saturating_add(1) } else { entry.leg })
     }
 
     /// Whether nothing more will happen to the recipient at `slot`.
     pub fn is_final(&self, slot: u64) -> bool {
-        self.entries.get(&slot).is_some_and(|entry| entry.state.is_final())
+        self.entry(slot).is_some_and(|entry| entry.state.is_final())
     }
 
-    /// The batch's counters.
+    /// The batch's counters. Who is on the way from one leg to the next counts as retrying.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();
-        for entry in self.entries.values() {
-            tally.add(entry.state);
+        for (_, entry) in self.entries() {
+            tally.add(if entry.state.is_passed() { State::Retrying } else { entry.state });
         }
         tally
     }
 
-    /// Every recorded recipient in slot order.
+    /// How every recorded recipient stands, in slot order.
     pub fn entries(&self) -> impl Iterator<Item = (u64, Entry)> + '_ {
-        self.entries.iter().map(|(&slot, &entry)| (slot, entry))
+        let mut rest = self.entries.iter().map(|(&(slot, _), &entry)| (slot, entry)).peekable();
+        std::iter::from_fn(move || {
+            let (slot, mut entry) = rest.next()?;
+            while let Some((_, next)) = rest.next_if(|(next, _)| *next == slot) {
+                entry = standing(entry, next);
+            }
+            Some((slot, entry))
+        })
     }
+}
+
+/// Of two entries of a recipient, in the order of their legs, the one that says how it stands.
+fn standing(earlier: Entry, later: Entry) -> Entry {
+    if earlier.state.is_final() { earlier } else { later }
 }
 
 /// Counters: how many recipients are in each state.

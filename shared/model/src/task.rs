@@ -4,10 +4,11 @@ use crate::audience::{PayFilter, Recipient};
 use crate::batch::Part;
 use crate::channel::ChannelKind;
 use crate::clock::Timestamp;
-use crate::ids::{AccountId, AppId, MessageId, TaskId, TopicId};
+use crate::ids::{AccountId, MessageId, Owner, TaskId, TopicId};
 use crate::limits;
 use crate::message::ContentType;
 use crate::record::{State, Tally};
+use crate::wechat::WechatContent;
 use serde::{Deserialize, Serialize};
 
 /// Something that is part of an item while it is small, and an object in S3 when that is cheaper.
@@ -33,13 +34,10 @@ pub struct Task {
     pub accepted_ms: Timestamp,
     /// Who sends.
     #[serde(rename = "a")]
-    pub app_id: AppId,
-    /// The name shown as the sender.
-    #[serde(rename = "n")]
-    pub app_name: String,
-    /// Through which channel.
-    #[serde(rename = "c")]
-    pub channel: ChannelKind,
+    pub owner: Owner,
+    /// The channels that are tried for each recipient, in this order, until one works.
+    #[serde(rename = "l")]
+    pub legs: Vec<ChannelKind>,
     /// In whose name.
     #[serde(rename = "w")]
     pub account: AccountId,
@@ -47,18 +45,9 @@ pub struct Task {
     /// apart.
     #[serde(rename = "k")]
     pub nonce: String,
-    /// How the content is to be read.
-    #[serde(rename = "f", default)]
-    pub content_type: ContentType,
-    /// The content.
+    /// What is sent.
     #[serde(rename = "b")]
-    pub content: Stored<String>,
-    /// What the card shows first.
-    #[serde(rename = "s")]
-    pub summary: String,
-    /// The original article.
-    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub content: Content,
     /// How many recipients were named directly.
     #[serde(rename = "dn", default)]
     pub direct_count: u32,
@@ -72,6 +61,38 @@ pub struct Task {
 
 const fn no_id() -> TaskId {
     TaskId::new(0)
+}
+
+/// What a task sends. One variant per kind of content, not per family: what `fanout` makes a message of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A page, announced by a notice that opens it.
+    #[serde(rename = "p")]
+    Page(PageContent),
+    /// A message in WeChat's own words.
+    #[serde(rename = "w")]
+    Wechat(Box<WechatContent>),
+}
+
+/// A page and what announces it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageContent {
+    /// The name shown as the sender.
+    #[serde(rename = "n")]
+    pub app_name: String,
+    /// How the text is to be read.
+    #[serde(rename = "f", default)]
+    pub content_type: ContentType,
+    /// The text.
+    #[serde(rename = "b")]
+    pub text: Stored<String>,
+    /// What the card shows first.
+    #[serde(rename = "s")]
+    pub summary: String,
+    /// The original article.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// A topic as a target of a task.
@@ -138,6 +159,12 @@ impl Task {
         direct.into_iter().chain(topics).collect()
     }
 
+    /// The channel that is tried first.
+    pub fn first_channel(&self) -> ChannelKind {
+        // A task without a leg is never written; were one read, its recipients would be found to have none.
+        self.legs.first().copied().unwrap_or(ChannelKind::WechatTemplate)
+    }
+
     /// When nothing of the task is answered any more.
     pub fn expires(&self) -> Timestamp {
         self.accepted_ms.plus(limits::TASK_RETENTION)
@@ -174,7 +201,7 @@ impl Progress {
     pub const fn of_recipient(state: Option<State>) -> Self {
         match state {
             None => Self::Waiting,
-            Some(State::Retrying) => Self::Sending,
+            Some(State::Retrying | State::Passed | State::Skipped) => Self::Sending,
             Some(State::Sent) => Self::Sent,
             Some(
                 failed @ (State::Invalid
@@ -203,20 +230,23 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::AppId;
 
     fn task() -> Task {
         Task {
             id: TaskId::new(100),
             accepted_ms: Timestamp::default(),
-            app_id: AppId::new(1),
-            app_name: "demo".to_owned(),
-            channel: ChannelKind::WechatTemplate,
+            owner: Owner::App(AppId::new(1)),
+            legs: vec![ChannelKind::WechatTemplate],
             account: AccountId::new("wx00000000000000d1"),
             nonce: "abc123".to_owned(),
-            content_type: ContentType::Text,
-            content: Stored::Inline("hello".to_owned()),
-            summary: "hello".to_owned(),
-            url: None,
+            content: Content::Page(PageContent {
+                app_name: "demo".to_owned(),
+                content_type: ContentType::Text,
+                text: Stored::Inline("hello".to_owned()),
+                summary: "hello".to_owned(),
+                url: None,
+            }),
             direct_count: 2,
             direct: Stored::Object("audience/100".to_owned()),
             topics: vec![

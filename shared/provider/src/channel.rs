@@ -3,6 +3,8 @@
 use crate::http::HttpClient;
 use crate::token::{Refresh, TokenError, TokenHolder, TokenVault};
 use crate::wechat::{StableToken, WechatClient, token_key};
+use crate::wechat_custom::WechatCustom;
+use crate::wechat_subscribe::WechatSubscribe;
 use crate::wechat_template::{self, WechatTemplate};
 use async_trait::async_trait;
 use model::account::WechatAccount;
@@ -40,6 +42,9 @@ pub struct ChannelLimits {
     pub recipients_per_call: NonZeroUsize,
     /// Calls that one worker keeps in flight at a time.
     pub calls_in_flight: NonZeroUsize,
+    /// The vendor recognises the repeat of a message and shows it once. Where it does not, two copies of a batch must
+    /// not be sent at the same time.
+    pub recognises_repeats: bool,
 }
 
 /// What a channel is asked to do.
@@ -78,6 +83,8 @@ pub struct Registry {
     tokens: Arc<TokenHolder>,
     wechat: WechatClient,
     wechat_template: WechatTemplate,
+    wechat_custom: WechatCustom,
+    wechat_subscribe: WechatSubscribe,
 }
 
 impl Registry {
@@ -85,13 +92,21 @@ impl Registry {
     pub fn new(settings: &Settings, http: HttpClient, vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>) -> Self {
         let tokens = Arc::new(TokenHolder::new(vault, Arc::clone(&clock)));
         let wechat = WechatClient::new(&settings.wechat_base_url, http, Arc::clone(&tokens), clock);
-        Self { wechat_template: WechatTemplate::new(wechat.clone()), tokens, wechat }
+        Self {
+            wechat_template: WechatTemplate::new(wechat.clone()),
+            wechat_custom: WechatCustom::new(wechat.clone()),
+            wechat_subscribe: WechatSubscribe::new(wechat.clone()),
+            tokens,
+            wechat,
+        }
     }
 
     /// The channel of this kind.
     pub fn channel(&self, kind: ChannelKind) -> &dyn Channel {
         match kind {
             ChannelKind::WechatTemplate => &self.wechat_template,
+            ChannelKind::WechatCustom => &self.wechat_custom,
+            ChannelKind::WechatSubscribe => &self.wechat_subscribe,
         }
     }
 

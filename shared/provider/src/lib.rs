@@ -12,6 +12,8 @@
 //! | [`wechat`] | what every WeChat channel shares: error table, token call, client |
 //! | [`wechat_event`] | what WeChat tells us: signatures, encryption, events, replies |
 //! | [`wechat_template`] | the channel `wechat-template` |
+//! | [`wechat_custom`] | the channel `wechat-custom` |
+//! | [`wechat_subscribe`] | the channel `wechat-subscribe` |
 //!
 //! A new channel is one folder with the files `mod`, `client`, `wire`, `settings` and `error`, one
 //! [`model::channel::ChannelKind`] variant and one arm in [`channel::Registry::channel`].
@@ -21,7 +23,9 @@ pub mod http;
 pub mod token;
 pub mod vendor;
 pub mod wechat;
+pub mod wechat_custom;
 pub mod wechat_event;
+pub mod wechat_subscribe;
 pub mod wechat_template;
 
 #[cfg(any(test, feature = "testing"))]

@@ -73,7 +73,8 @@ impl Accounts {
     async fn read(&self, id: &AccountId, item: &Attributes) -> Result<WechatAccount, StoreError> {
         let reader = Reader::new("account", item);
         let secret = self.opener.unseal(&owner(id), reader.string("secret")?).await?;
-        let notice_template: NoticeTemplate = reader.json("notice_template")?;
+        let notice_template: Option<NoticeTemplate> =
+            reader.has("notice_template").then(|| reader.json("notice_template")).transpose()?;
         let callback = match reader.has("callback") {
             true => Some(self.read_callback(id, &reader).await?),
             false => None,
@@ -107,9 +108,10 @@ impl AccountWriter {
     /// Writes an account.
     pub async fn put(&self, account: &WechatAccount) -> Result<(), StoreError> {
         let key = keys::account(&account.id);
+        let template = account.notice_template.as_ref().map(|template| json("account", template)).transpose()?;
         let mut item = Item::keyed(key.pk, key.sk)
             .with("secret", self.sealed(&account.id, &account.secret).await?)
-            .with("notice_template", s(json("account", &account.notice_template)?));
+            .with_some("notice_template", template.map(s));
         if let Some(callback) = &account.callback {
             let open = CallbackInTheOpen { original_id: callback.original_id.clone(), mode: callback.mode };
             item = item

@@ -29,10 +29,25 @@ pub enum Gate {
     Open {
         /// When to ask again.
         until: Timestamp,
+        /// Nothing of the account may pass, on no other channel either.
+        whole_account: bool,
     },
     /// One batch may, to see whether the trouble is over; the caller reports with [`Breakers::close`] or
     /// [`Breakers::trip`].
     Probe,
+}
+
+/// Why, and until when, a breaker is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trip {
+    /// Until when.
+    pub until: Timestamp,
+    /// A reason that an operator can read.
+    pub reason: String,
+    /// The vendor's code, where there was one.
+    pub vendor_code: Option<i32>,
+    /// Nothing of the account may pass, on no other channel either: there is no token to be had.
+    pub whole_account: bool,
 }
 
 /// How long a probe may take before another one is let through.
@@ -45,9 +60,10 @@ impl Breakers {
         let Some(item) = self.0.get(table, keys::breaker(account, channel), false).await? else {
             return Ok(Gate::Closed);
         };
-        let until = Timestamp::from_millis(Reader::new("breaker", &item).number("until_ms")?);
+        let reader = Reader::new("breaker", &item);
+        let (until, whole_account) = (Timestamp::from_millis(reader.number("until_ms")?), reader.flag("whole_account"));
         if now < until {
-            return Ok(Gate::Open { until });
+            return Ok(Gate::Open { until, whole_account });
         }
         let key = keys::breaker(account, channel);
         let next = now.plus(PROBE);
@@ -66,24 +82,20 @@ impl Breakers {
             .await;
         match answer {
             Ok(_) => Ok(Gate::Probe),
-            Err(error) if refused(&error) => Ok(Gate::Open { until: next }),
+            Err(error) if refused(&error) => Ok(Gate::Open { until: next, whole_account }),
             Err(error) => Err(failed("UpdateItem")(error)),
         }
     }
 
-    /// Closes the way until `until`, for a reason that an operator can read.
-    pub async fn trip(
-        &self,
-        account: &AccountId,
-        channel: ChannelKind,
-        until: Timestamp,
-        reason: &str,
-    ) -> Result<(), StoreError> {
+    /// Closes the way.
+    pub async fn trip(&self, account: &AccountId, channel: ChannelKind, trip: &Trip) -> Result<(), StoreError> {
         let key = keys::breaker(account, channel);
         let item = Item::keyed(key.pk, key.sk)
-            .with("until_ms", n(until.millis()))
-            .with("reason", s(reason))
-            .expiring(until.plus(Duration::from_secs(7 * 86_400)))
+            .with("until_ms", n(trip.until.millis()))
+            .with("reason", s(&trip.reason))
+            .with_some("vendor_code", trip.vendor_code.map(n))
+            .with_flag("whole_account", trip.whole_account)
+            .expiring(trip.until.plus(Duration::from_secs(7 * 86_400)))
             .build();
         self.0.put(&self.0.names().tokens, item).await
     }

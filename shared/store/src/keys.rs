@@ -260,6 +260,12 @@ pub fn segment(batch: BatchId, writer: &str) -> Key {
     Key::new(part(batch.task, batch.part), format!("{}{writer}", segment_prefix(batch)))
 }
 
+/// Tasks: part / `C#<task, 16 digits>#<batch, 6 digits>#<channel>`: who is sending a batch on a channel.
+pub fn claim(batch: BatchId, channel: ChannelKind) -> Key {
+    let sort = format!("C#{:016}#{:06}#{channel}", batch.task.get(), batch.number);
+    Key::new(part(batch.task, batch.part), sort)
+}
+
 /// Sort-key prefix of all segments of a batch.
 pub fn segment_prefix(batch: BatchId) -> String {
     format!("{}{:06}#", segments_of(batch.task, batch.part), batch.number)

@@ -18,6 +18,7 @@ pub mod accounts;
 pub mod apps;
 pub mod audience;
 pub mod breakers;
+pub mod claims;
 pub mod due;
 pub mod followers;
 pub mod following;

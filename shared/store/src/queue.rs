@@ -1,5 +1,5 @@
 //! Queue messages (SQS): tagged with kind and version, so that what an older version sent stays readable after a
-//! deploy. `MessageGroupId` is the app: standard queues serve groups fairly, so one app's flood delays only itself.
+//! deploy. `MessageGroupId` is the owner: standard queues serve groups fairly, so one owner's flood delays only itself.
 
 use crate::db::pause;
 use crate::error::failed;
@@ -9,7 +9,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use model::batch::{Batch, Part};
 use model::channel::ChannelKind;
 use model::clock::Timestamp;
-use model::ids::{AppId, TaskId};
+use model::ids::{Owner, TaskId};
 use model::limits;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -77,12 +77,12 @@ const CALLS: usize = 4;
 
 impl Hints {
     /// Sends one message about `task`.
-    pub async fn send(&self, app: AppId, message: &TaskMessage) -> Result<(), StoreError> {
+    pub async fn send(&self, owner: &Owner, message: &TaskMessage) -> Result<(), StoreError> {
         self.0
             .sqs()
             .send_message()
             .queue_url(&self.0.names().tasks_queue)
-            .message_group_id(app.to_string())
+            .message_group_id(owner.to_string())
             .message_body(item::json("task message", message)?)
             .send()
             .await
@@ -91,10 +91,16 @@ impl Hints {
     }
 
     /// Sends several.
-    pub async fn send_all(&self, app: AppId, messages: &[TaskMessage]) -> Result<(), StoreError> {
+    pub async fn send_all(&self, owner: &Owner, messages: &[TaskMessage]) -> Result<(), StoreError> {
         let entries = messages
             .iter()
-            .map(|message| Ok(Entry { body: item::json("task message", message)?, app, delay: Duration::ZERO }))
+            .map(|message| {
+                Ok(Entry {
+                    body: item::json("task message", message)?,
+                    group: owner.to_string(),
+                    delay: Duration::ZERO,
+                })
+            })
             .collect::<Result<Vec<_>, StoreError>>()?;
         send_all(&self.0, &self.0.names().tasks_queue, entries).await
     }
@@ -110,7 +116,7 @@ impl Batches {
                 .filter(|(batch, _)| batch.channel == channel)
                 .map(|(batch, delay)| {
                     let message = BatchMessage::DeliverV1(batch.clone());
-                    Ok(Entry { body: item::json("batch", &message)?, app: batch.app_id, delay: *delay })
+                    Ok(Entry { body: item::json("batch", &message)?, group: batch.owner.to_string(), delay: *delay })
                 })
                 .collect::<Result<Vec<_>, StoreError>>()?;
             send_all(&self.0, self.0.names().channel_queue(channel), entries).await?;
@@ -126,7 +132,7 @@ impl Batches {
 
 struct Entry {
     body: String,
-    app: AppId,
+    group: String,
     delay: Duration,
 }
 
@@ -159,7 +165,7 @@ async fn send_call(store: &Store, queue: &str, entries: Vec<Entry>) -> Result<()
             SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
                 .message_body(entry.body)
-                .message_group_id(entry.app.to_string())
+                .message_group_id(entry.group)
                 .set_delay_seconds((seconds > 0).then(|| i32::try_from(seconds).unwrap_or(i32::MAX)))
                 .build()
                 .map_err(|error| StoreError::corrupt("queue entry", error))

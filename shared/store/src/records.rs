@@ -6,7 +6,7 @@ use crate::{StoreError, item, keys};
 use model::batch::{BatchId, Part};
 use model::clock::Timestamp;
 use model::ids::TaskId;
-use model::record::{BatchRecord, Entry, Tally, decode, encode};
+use model::record::{BatchRecord, Entry, State, Tally, decode, encode};
 use rand::distr::{Alphanumeric, SampleString};
 use std::collections::BTreeMap;
 
@@ -44,8 +44,8 @@ pub struct Kept {
     pub record: BatchRecord,
     /// When a segment was last written.
     pub moved_at: Timestamp,
-    /// Until when those rest whose attempts failed for a while, by slot.
-    rests: BTreeMap<u64, Timestamp>,
+    /// Until when those rest whose attempts failed for a while, by slot and leg.
+    rests: BTreeMap<(u64, u8), Timestamp>,
 }
 
 impl Kept {
@@ -54,14 +54,15 @@ impl Kept {
         if self.record.is_final(slot) {
             Timestamp::default()
         } else {
-            self.rests.get(&slot).copied().unwrap_or_default()
+            self.rests.get(&(slot, self.record.leg(slot))).copied().unwrap_or_default()
         }
     }
 
-    /// Until when everybody rests of whom it is known that an attempt failed for a while; zero when there is nobody.
+    /// Until when everybody rests of whom something is recorded and who is not served; zero when there is nobody, or one
+    /// who need not rest.
     pub fn all_rest_until(&self) -> Timestamp {
-        let retrying = self.rests.iter().filter(|(slot, _)| !self.record.is_final(**slot));
-        retrying.map(|(_, until)| *until).min().unwrap_or_default()
+        let unserved = self.record.entries().filter(|(_, entry)| !entry.state.is_final());
+        unserved.map(|(slot, _)| self.rests_until(slot)).min().unwrap_or_default()
     }
 }
 
@@ -146,8 +147,8 @@ fn merge(kept: &mut Kept, item: &Attributes) -> Result<(), StoreError> {
     let reader = Reader::new("segment", item);
     let entries = decode(reader.bytes("d")?).map_err(|error| StoreError::corrupt("segment", error))?;
     let until = Timestamp::from_millis(reader.number_or("hold_ms", 0)?);
-    for (&slot, _) in entries.iter().filter(|(_, entry)| !entry.state.is_final()) {
-        let rest = kept.rests.entry(slot).or_default();
+    for (&slot, entry) in entries.iter().filter(|(_, entry)| entry.state == State::Retrying) {
+        let rest = kept.rests.entry((slot, entry.leg)).or_default();
         *rest = (*rest).max(until);
     }
     kept.record.merge(entries, reader.flag("closed"));

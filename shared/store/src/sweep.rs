@@ -64,9 +64,10 @@ impl Sweeper {
         let mut segments: HashMap<TaskId, Vec<_>> = HashMap::new();
         for item in items {
             let Some(id) = keys::sort_task(sort_key(&item)) else { continue };
-            if !sort_key(&item).starts_with(keys::TASK_PREFIX) {
+            let is = |prefix| sort_key(&item).starts_with(prefix);
+            if is(keys::SEGMENT_PREFIX) {
                 segments.entry(id).or_default().push(item);
-            } else if !Reader::new("task", &item).has("pointer") {
+            } else if is(keys::TASK_PREFIX) && !Reader::new("task", &item).has("pointer") {
                 tasks.push((id, item));
             }
         }

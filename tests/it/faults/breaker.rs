@@ -28,7 +28,7 @@ async fn a_spent_quota_is_waited_out_until_midnight_in_beijing() {
     until("an open breaker", || async { matches!(gate(&town, &account()).await, Gate::Open { .. }) }).await;
     quiet(&town).await;
     let midnight = noon.beijing_day().end();
-    assert_eq!(gate(&town, &account()).await, Gate::Open { until: midnight });
+    assert_eq!(gate(&town, &account()).await, Gate::Open { until: midnight, whole_account: false });
     assert!(due_list(&town).await.iter().any(|due| due.task == sent.task && due.at >= midnight));
     let called = sends(&town);
 

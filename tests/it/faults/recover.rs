@@ -9,10 +9,11 @@ use http::StatusCode;
 use local::aws::{AwsFault, FaultKind};
 use local::sandbox::{Effect, Fault};
 use model::channel::ChannelKind;
+use model::clock::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::Capability;
-use store::breakers::{Breakers, Gate};
+use store::breakers::{Breakers, Gate, Trip};
 use store::keys;
 use support::Town;
 
@@ -117,7 +118,7 @@ async fn a_hold_ends_with_the_message() {
     at_noon(&town);
     let until = town.now().plus(Duration::from_secs(40 * 3600));
     let breakers = Breakers::open(town.stack.store());
-    breakers.trip(&account(), ChannelKind::WechatTemplate, until, "a test").await.expect("a breaker");
+    breakers.trip(&account(), ChannelKind::WechatTemplate, &trip(until)).await.expect("a breaker");
     let sent = direct(&town, "held", &[1]).await;
     work(&town).await;
     town.stack.advance(Duration::from_secs(24 * 3600 + 60));
@@ -134,7 +135,7 @@ async fn a_probe_without_an_answer_does_not_close_the_breaker() {
     at_noon(&town);
     let breakers = Breakers::open(town.stack.store());
     let until = town.now().plus(Duration::from_secs(60));
-    breakers.trip(&account(), ChannelKind::WechatTemplate, until, "a test").await.expect("a breaker");
+    breakers.trip(&account(), ChannelKind::WechatTemplate, &trip(until)).await.expect("a breaker");
     town.stack.advance(Duration::from_secs(61));
     let effect = Effect::Status { status: StatusCode::BAD_GATEWAY, retry_after: None };
     order(&town, Fault::new(CHANNEL, effect).forever());
@@ -174,4 +175,8 @@ async fn a_call_that_failed_does_not_count() {
     work(&town).await;
     assert_eq!(town.inbox().len(), 0);
     town.close().await;
+}
+
+fn trip(until: Timestamp) -> Trip {
+    Trip { until, reason: "a test".to_owned(), vendor_code: None, whole_account: false }
 }

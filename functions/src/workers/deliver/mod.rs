@@ -10,7 +10,14 @@
 //! everybody, so the one that finds nobody left may close it, whatever other copies there are. What must wait longer than
 //! a queue can hold it goes on the due list. An error that only an operator can mend, and a spent quota, open the breaker
 //! of (account, channel): batches that meet it wait, they do not fail.
+//!
+//! A recipient whose leg is closed for good (see [`Batch`]) is recorded as passed, and a copy of the batch goes to the
+//! queue of the next leg's channel: a channel that is slow or closed holds up nobody who can be reached on another. So
+//! a batch may be in several queues at once. Each copy serves those whose turn on its channel it is; the last one to
+//! find everybody served closes the batch. Where the vendor does not recognise repeats, a copy is sent under a claim:
+//! of two at the same moment one waits.
 
+mod legs;
 mod recorder;
 mod rest;
 mod sending;
@@ -19,9 +26,10 @@ use futures::future::join_all;
 use gateway::error::causes;
 use gateway::metrics::Metric;
 use gateway::{Context, Function, Invocation, WorkerError, queue_function};
+use legs::{Away, Legs, Turn};
 use model::audience::Recipient;
 use model::batch::Batch;
-use model::channel::Address;
+use model::channel::{Address, ChannelKind};
 use model::clock::{Day, Timestamp};
 use model::ids::OpenId;
 use model::limits::{QUEUE_DELAY, STUCK_AFTER, TASK_RETENTION};
@@ -29,14 +37,16 @@ use model::quota;
 use model::record::{Entry, State};
 use model::retry::MESSAGE_LIFE;
 use provider::channel::Credentials;
+use rand::distr::{Alphanumeric, SampleString};
 use recorder::Recorder;
 use rest::rests;
 use sending::Sent;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 use store::accounts::Accounts;
 use store::breakers::{Breakers, Gate};
 use store::capabilities;
+use store::claims::{Claimed, Claims};
 use store::due::DueWriter;
 use store::follows::Marker;
 use store::queue::{BatchMessage, Batches};
@@ -55,6 +65,7 @@ capabilities! {
         breakers: Breakers,
         records: RecordReader,
         recording: RecordWriter,
+        claims: Claims,
         batches: Batches,
         due: DueWriter,
         marker: Marker,
@@ -95,26 +106,36 @@ impl Delivery<'_> {
             return Ok(());
         }
         let now = self.now();
-        let unserved = |recipient: &&Recipient| !kept.record.is_final(recipient.slot);
-        let unserved: Vec<Recipient> = self.batch.recipients.iter().filter(unserved).cloned().collect();
+        let legs = Legs::new(&self.batch, &kept.record);
         let mut recorder = Recorder::new(self.store.recording.clone(), self.batch.id, self.expires());
         recorder.leave_out(self.left_out(&kept));
-        if unserved.is_empty() {
+        if legs.everybody_is_served() {
             // Everybody was served, but whoever did it died before saying so.
             return Ok(recorder.close(now).await?);
         }
         if now.since(self.batch.accepted_ms) > MESSAGE_LIFE {
-            return self.expire(recorder, &unserved).await;
+            return self.expire(recorder, &legs).await;
         }
         let (resting, pending): (Vec<_>, Vec<_>) =
-            unserved.into_iter().partition(|recipient| kept.rests_until(recipient.slot) > now);
-        let rest = resting.iter().map(|recipient| kept.rests_until(recipient.slot)).min();
-        if let (true, Some(at)) = (pending.is_empty(), rest) {
-            return self.wait(at).await;
+            legs.here.iter().cloned().partition(|turn| kept.rests_until(turn.recipient.slot) > now);
+        let rest = resting.iter().map(|turn| kept.rests_until(turn.recipient.slot)).min();
+        if pending.is_empty() {
+            return match rest {
+                Some(at) => self.wait(at).await,
+                // Whoever passed them on may have died before this copy's like was sent.
+                None => self.pass_on(&legs.elsewhere).await,
+            };
+        }
+        if self.batch.redriven {
+            self.pass_on(&legs.elsewhere).await?;
         }
         match self.gate().await? {
-            Gate::Open { until } => self.wait(until).await,
+            Gate::Open { until, whole_account } => {
+                let skipped = if whole_account { Vec::new() } else { recorder.skip(&pending, None) };
+                self.hold(recorder, &legs, skipped, pending, until).await
+            }
             gate @ (Gate::Closed | Gate::Probe) => {
+                let Some(claim) = self.claim(invocation).await? else { return Ok(()) };
                 let probing = gate == Gate::Probe;
                 let sent = match self.credentials().await? {
                     Some(credentials) => {
@@ -126,7 +147,7 @@ impl Delivery<'_> {
                         sending::unknown_account(self, &pending)
                     }
                 };
-                self.finish(recorder, sent, rest, probing).await
+                self.finish(recorder, sent, &legs, rest, probing, claim).await
             }
         }
     }
@@ -159,11 +180,15 @@ impl Delivery<'_> {
         self.batch.accepted_ms.plus(TASK_RETENTION)
     }
 
-    async fn expire(&self, mut recorder: Recorder, pending: &[Recipient]) -> Result<(), WorkerError> {
-        for recipient in pending {
-            recorder.note(recipient.slot, Entry::new(State::Expired));
+    async fn expire(&self, mut recorder: Recorder, legs: &Legs) -> Result<(), WorkerError> {
+        let unserved = legs.here.iter().map(|turn| (turn.recipient.slot, turn.leg));
+        let elsewhere = legs.elsewhere.iter().map(|away| (away.slot, away.leg));
+        let mut count = 0;
+        for (slot, leg) in unserved.chain(elsewhere) {
+            recorder.note(slot, Entry::new(State::Expired).on_leg(leg));
+            count += 1;
         }
-        self.count(State::Expired, pending.len());
+        self.count(State::Expired, count);
         Ok(recorder.close(self.now()).await?)
     }
 
@@ -197,26 +222,42 @@ impl Delivery<'_> {
     async fn finish(
         &self,
         mut recorder: Recorder,
-        sent: Sent,
+        mut sent: Sent,
+        legs: &Legs,
         rest: Option<Timestamp>,
         probing: bool,
+        claim: Claim,
     ) -> Result<(), WorkerError> {
         let now = self.now();
+        if let Some(breaker) = sent.breaker.as_ref().filter(|breaker| !breaker.whole_account) {
+            // The others need not wait for the operator where they have another leg.
+            let skipped = recorder.skip(&sent.untried, breaker.vendor_code);
+            sent.untried.retain(|turn| !turn.further);
+            sent.passed.extend(skipped);
+        }
         let again = rests(&sent.again, now);
         let untried = (!sent.untried.is_empty()).then_some(now);
         let next = again.keys().copied().chain(untried).chain(rest).min();
         // First of all: whatever fails below must not cost anybody a second message.
         for (at, retrying) in again {
-            for (slot, vendor_code) in retrying {
-                recorder.note(slot, Entry { state: State::Retrying, vendor_code, vendor_id: None });
+            for turn in retrying {
+                recorder.note(turn.slot, turn.entry());
             }
             recorder.flush(Some(at), now).await?;
         }
+        let elsewhere = !sent.passed.is_empty() || !legs.elsewhere.is_empty();
         match next {
-            None => recorder.close(now).await?,
-            Some(_) => recorder.flush(None, now).await?,
+            None if !elsewhere => recorder.close(now).await?,
+            _ => recorder.flush(None, now).await?,
+        }
+        if next.is_none() && sent.passed.is_empty() && elsewhere {
+            self.close_if_served(&mut recorder).await?;
         }
         self.act_on_breaker(&sent, probing, now).await?;
+        self.pass_on(&sent.passed).await?;
+        if next.is_some() {
+            self.free(claim).await?;
+        }
         match (next, &sent.breaker) {
             (None, _) => {}
             (Some(next), Some(breaker)) => self.wait(next.max(breaker.until)).await?,
@@ -230,14 +271,72 @@ impl Delivery<'_> {
         Ok(())
     }
 
+    /// The breaker is open: whoever has another leg goes on to it, the others wait.
+    async fn hold(
+        &self,
+        mut recorder: Recorder,
+        legs: &Legs,
+        skipped: Vec<Away>,
+        pending: Vec<Turn>,
+        until: Timestamp,
+    ) -> Result<(), WorkerError> {
+        let waiting = legs.here.len() > skipped.len();
+        if !skipped.is_empty() {
+            info!(batch.id = %self.batch.id, skipped = skipped.len(), of = pending.len(), "leg skipped: its breaker is open");
+            recorder.flush(None, self.now()).await?;
+            self.pass_on(&skipped).await?;
+        }
+        if waiting { self.wait(until).await } else { Ok(()) }
+    }
+
+    /// Sends a copy of the batch to the channel of everybody in `elsewhere`, once per channel.
+    async fn pass_on(&self, elsewhere: &[Away]) -> Result<(), WorkerError> {
+        let channels: BTreeSet<ChannelKind> = elsewhere.iter().map(|away| away.channel).collect();
+        let copy = |channel| (Batch { channel, attempt: 1, ..self.batch.clone() }, Duration::ZERO);
+        Ok(self.store.batches.send(channels.into_iter().map(copy).collect()).await?)
+    }
+
+    /// Nobody of this copy is left, but others were elsewhere when it began. Whoever of two copies looks last sees what
+    /// both have written.
+    async fn close_if_served(&self, recorder: &mut Recorder) -> Result<(), WorkerError> {
+        let kept = self.store.records.batch(self.batch.id).await?;
+        if !kept.record.is_closed() && Legs::new(&self.batch, &kept.record).everybody_is_served() {
+            recorder.close(self.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps other copies from sending to the same people at the same time, where the vendor would show both. `None`
+    /// when one is at it: this copy waits for it to end.
+    async fn claim(&self, invocation: &Invocation) -> Result<Option<Claim>, WorkerError> {
+        if self.context.channels().channel(self.batch.channel).limits().recognises_repeats {
+            return Ok(Some(Claim(None)));
+        }
+        let (now, holder) = (self.now(), Alphanumeric.sample_string(&mut rand::rng(), 12));
+        let until = now.plus(invocation.left(Duration::ZERO));
+        match self.store.claims.take(self.batch.id, self.batch.channel, &holder, now, until, self.expires()).await? {
+            Claimed::Taken => Ok(Some(Claim(Some(holder)))),
+            Claimed::Held { until } => {
+                self.wait(until.max(now.plus(Duration::from_secs(1)))).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Lets the next copy begin. A claim that is not freed runs out with the invocation.
+    async fn free(&self, Claim(holder): Claim) -> Result<(), WorkerError> {
+        let Some(holder) = holder else { return Ok(()) };
+        Ok(self.store.claims.free(self.batch.id, self.batch.channel, &holder).await?)
+    }
+
     async fn act_on_breaker(&self, sent: &Sent, probing: bool, now: Timestamp) -> Result<(), WorkerError> {
         let (account, channel) = (&self.batch.account, self.batch.channel);
         match &sent.breaker {
             Some(breaker) => {
                 self.context.closed_breakers.forget(&(account.clone(), channel));
-                self.store.breakers.trip(account, channel, breaker.until, &breaker.reason).await?;
+                self.store.breakers.trip(account, channel, breaker).await?;
                 self.context.metrics.count(Metric::BreakerOpened, &[("channel", channel.as_str())], 1, now);
-                warn!(%account, %channel, reason = breaker.reason, until = %breaker.until.beijing_text(), "breaker opened");
+                warn!(%account, %channel, reason = %breaker.reason, until = %breaker.until.beijing_text(), "breaker opened");
             }
             // A call that did not come through shows nothing: then the next probe may, when this one's time is over.
             None if probing && sent.account_works => {
@@ -316,6 +415,9 @@ impl Delivery<'_> {
         self.context.metrics.count(Metric::Delivered, &dimensions, count as u64, self.now());
     }
 }
+
+/// The right to send a batch on a channel: held by this copy, or not needed.
+struct Claim(Option<String>);
 
 /// The openid behind an address.
 fn openid(address: &Address) -> OpenId {

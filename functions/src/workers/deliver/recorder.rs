@@ -1,5 +1,6 @@
 //! Writing a batch's record while the batch is being sent.
 
+use super::legs::{Away, Turn};
 use gateway::error::causes;
 use model::batch::BatchId;
 use model::clock::Timestamp;
@@ -36,6 +37,19 @@ impl Recorder {
     /// Notes what became of `slot`. Written with the next segment.
     pub(super) fn note(&mut self, slot: u64, entry: Entry) {
         self.entries.insert(slot, entry);
+    }
+
+    /// Notes that those of `turns` who have another leg go on to it without a try of this one, for the reason that the
+    /// vendor gave others. Answers where they are then.
+    pub(super) fn skip(&mut self, turns: &[Turn], vendor_code: Option<i32>) -> Vec<Away> {
+        let onward = turns.iter().filter_map(|turn| turn.onward().map(|away| (turn, away)));
+        onward
+            .map(|(turn, away)| {
+                let skipped = Entry { vendor_code, ..Entry::new(State::Skipped).on_leg(turn.leg) };
+                self.note(turn.recipient.slot, skipped);
+                away
+            })
+            .collect()
     }
 
     /// Writes a segment when one is full, or when the oldest note has waited long enough.

@@ -4,19 +4,16 @@ use super::sending::Again;
 use model::clock::Timestamp;
 use std::collections::BTreeMap;
 
-/// Recipients by slot, each with the vendor's code where there was one.
-type Resting = Vec<(u64, Option<i32>)>;
-
 /// Who is to be tried again, under the moment before which that is not to be.
 ///
 /// Those who have to wait about equally long, to a factor of two, rest together until the last of their moments: each
 /// moment costs a write that notes it and an invocation that serves it.
-pub(super) fn rests(again: &[Again], now: Timestamp) -> BTreeMap<Timestamp, Resting> {
-    let mut groups: BTreeMap<u32, (Timestamp, Resting)> = BTreeMap::new();
-    for Again { slot, at, vendor_code } in again {
-        let (until, members) = groups.entry((at.since(now).as_secs() + 1).ilog2()).or_default();
-        *until = (*until).max(*at);
-        members.push((*slot, *vendor_code));
+pub(super) fn rests(again: &[Again], now: Timestamp) -> BTreeMap<Timestamp, Vec<Again>> {
+    let mut groups: BTreeMap<u32, (Timestamp, Vec<Again>)> = BTreeMap::new();
+    for one in again {
+        let (until, members) = groups.entry((one.at.since(now).as_secs() + 1).ilog2()).or_default();
+        *until = (*until).max(one.at);
+        members.push(*one);
     }
     groups.into_values().collect()
 }
@@ -29,7 +26,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_795_449_600);
 
     fn again(slot: u64, millis: u64) -> Again {
-        Again { slot, at: NOW.plus(Duration::from_millis(millis)), vendor_code: Some(503) }
+        Again { slot, leg: 0, at: NOW.plus(Duration::from_millis(millis)), vendor_code: Some(503) }
     }
 
     #[test]
@@ -47,7 +44,7 @@ mod tests {
     #[test]
     fn a_long_rest_lengthens_no_short_one() {
         let rests = rests(&[again(1, 3_600_000), again(2, 900), again(3, 45_000), again(4, 3_700_000)], NOW);
-        let slots = |until: u64| -> Vec<u64> { rests[&again(0, until).at].iter().map(|(slot, _)| *slot).collect() };
+        let slots = |until: u64| -> Vec<u64> { rests[&again(0, until).at].iter().map(|one| one.slot).collect() };
         assert_eq!(rests.len(), 3);
         assert_eq!((slots(900), slots(45_000), slots(3_700_000)), (vec![2], vec![3], vec![1, 4]));
     }

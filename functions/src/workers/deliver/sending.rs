@@ -1,5 +1,6 @@
 //! Sending a batch: calls in flight, outcomes sorted.
 
+use super::legs::{Away, Turn};
 use super::recorder::Recorder;
 use super::{Delivery, openid};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -14,6 +15,7 @@ use provider::channel::{Call, Credentials};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use store::breakers::Trip;
 use tokio::sync::Semaphore;
 use tracing::info;
 
@@ -28,31 +30,37 @@ pub(super) struct Sent {
     /// To be tried again.
     pub(super) again: Vec<Again>,
     /// Not tried: time was up, or the breaker opened.
-    pub(super) untried: Vec<Recipient>,
+    pub(super) untried: Vec<Turn>,
+    /// Over on this leg, and where they are now.
+    pub(super) passed: Vec<Away>,
     /// Whose address is dead.
     pub(super) invalid: Vec<OpenId>,
     /// Accepted by the vendor and due for a step of their daily counter.
     pub(super) counted: Vec<Recipient>,
     /// The breaker is to be opened.
-    pub(super) breaker: Option<Tripped>,
+    pub(super) breaker: Option<Trip>,
     /// Some answer showed that the vendor acts for the account.
     pub(super) account_works: bool,
 }
 
 /// A recipient whose attempt failed for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Again {
     /// What the record calls the recipient.
     pub(super) slot: u64,
+    /// On which leg.
+    pub(super) leg: u8,
     /// The earliest moment of the next attempt.
     pub(super) at: Timestamp,
     /// The vendor's code, where there was one.
     pub(super) vendor_code: Option<i32>,
 }
 
-/// Why and until when the breaker is to be open.
-pub(super) struct Tripped {
-    pub(super) until: Timestamp,
-    pub(super) reason: String,
+impl Again {
+    /// What the record says of it.
+    pub(super) fn entry(&self) -> Entry {
+        Entry { vendor_code: self.vendor_code, ..Entry::new(State::Retrying).on_leg(self.leg) }
+    }
 }
 
 /// Sends to `pending`, noting what is final in `recorder` as it comes in.
@@ -64,7 +72,7 @@ pub(super) async fn send(
     credentials: &Credentials,
     permits: Arc<Semaphore>,
     recorder: &mut Recorder,
-    pending: &[Recipient],
+    pending: &[Turn],
     probing: bool,
 ) -> Result<Sent, WorkerError> {
     let batch = &delivery.batch;
@@ -81,29 +89,30 @@ pub(super) async fn send(
     loop {
         let most_in_flight = if probing { 1 } else { limits.calls_in_flight.get() };
         while in_flight.len() < most_in_flight && sent.breaker.is_none() && !invocation.left(MARGIN).is_zero() {
-            let Some(recipients) = waiting.next() else { break };
+            let Some(turns) = waiting.next() else { break };
             let permits = permits.clone();
             in_flight.push(async move {
+                let recipients: Vec<Recipient> = turns.iter().map(|turn| turn.recipient.clone()).collect();
                 let wait = tokio::time::timeout(invocation.left(MARGIN), permits.acquire_owned());
                 // The semaphore is never closed; were it, the call would go out all the same.
-                let Ok(_permit) = wait.await else { return (recipients, None) };
-                let call = channel.send(Call { message: &batch.message, recipients, credentials });
+                let Ok(_permit) = wait.await else { return (turns, None) };
+                let call = channel.send(Call { message: &batch.message, recipients: &recipients, credentials });
                 let attempts = tokio::time::timeout(invocation.left(LAST_MARGIN), call).await;
-                (recipients, Some(attempts.unwrap_or_default()))
+                (turns, Some(attempts.unwrap_or_default()))
             });
         }
-        let Some((recipients, attempts)) = in_flight.next().await else { break };
+        let Some((turns, attempts)) = in_flight.next().await else { break };
         let Some(attempts) = attempts else {
-            sent.untried.extend_from_slice(recipients);
+            sent.untried.extend_from_slice(turns);
             continue;
         };
         let mut attempts = attempts.into_iter();
-        for recipient in recipients {
+        for turn in turns {
             // A channel that answers too few has not said what became of the rest.
             let silent = || Attempt::failed(Outcome::Retry { after: None, at_most: None }, None);
             let attempt = attempts.next().unwrap_or_else(silent);
             *tally.entry(attempt.outcome.label()).or_default() += 1;
-            sort(delivery, recorder, &mut sent, recipient, &attempt, jitter);
+            sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
         }
         recorder.write_when_due(delivery.now()).await;
         if probing && !sent.account_works {
@@ -118,13 +127,14 @@ pub(super) async fn send(
         delivery.context.metrics.count(Metric::Attempts, &dimensions, *count, delivery.now());
     }
     info!(
-        app.id = %batch.app_id,
+        app.id = %batch.owner,
         task.id = %batch.id.task,
         batch.id = %batch.id,
         channel = %batch.channel,
         attempt = batch.attempt,
         outcomes = ?tally,
         again = sent.again.len(),
+        passed = sent.passed.len(),
         untried = sent.untried.len(),
         "batch sent",
     );
@@ -132,11 +142,12 @@ pub(super) async fn send(
 }
 
 /// What a batch comes to whose account does not exist (any more).
-pub(super) fn unknown_account(delivery: &Delivery<'_>, pending: &[Recipient]) -> Sent {
+pub(super) fn unknown_account(delivery: &Delivery<'_>, pending: &[Turn]) -> Sent {
     let until = delivery.now().plus(BREAKER_OPEN);
     let reason = "the account is not configured".to_owned();
     // Not an attempt: the messages wait for the operator for their whole life.
-    Sent { untried: pending.to_vec(), breaker: Some(Tripped { until, reason }), ..Sent::default() }
+    let breaker = Trip { until, reason, vendor_code: None, whole_account: true };
+    Sent { untried: pending.to_vec(), breaker: Some(breaker), ..Sent::default() }
 }
 
 /// Acts on one attempt.
@@ -144,7 +155,7 @@ fn sort(
     delivery: &Delivery<'_>,
     recorder: &mut Recorder,
     sent: &mut Sent,
-    recipient: &Recipient,
+    turn: &Turn,
     attempt: &Attempt,
     jitter: f64,
 ) {
@@ -153,16 +164,23 @@ fn sort(
         sent.breaker = tripped(attempt, now);
     }
     sent.account_works |= shows_that_the_account_works(&attempt.outcome);
-    match decide(&attempt.outcome, batch.attempt, batch.accepted_ms, now, jitter) {
+    let Turn { recipient, leg, further, .. } = turn;
+    match decide(attempt, batch.attempt, *further, batch.accepted_ms, now, jitter) {
         Decision::Again { at } => {
-            sent.again.push(Again { slot: recipient.slot, at, vendor_code: attempt.vendor_code });
+            sent.again.push(Again { slot: recipient.slot, leg: *leg, at, vendor_code: attempt.vendor_code });
+        }
+        Decision::Pass => {
+            let passed = Entry { vendor_code: attempt.vendor_code, ..Entry::new(State::Passed).on_leg(*leg) };
+            recorder.note(recipient.slot, passed);
+            delivery.count(State::Passed, 1);
+            sent.passed.extend(turn.onward());
         }
         Decision::Final(state) => {
             let vendor_id = match &attempt.outcome {
                 Outcome::Ok { vendor_id } => *vendor_id,
                 _ => None,
             };
-            recorder.note(recipient.slot, Entry { state, vendor_code: attempt.vendor_code, vendor_id });
+            recorder.note(recipient.slot, Entry { leg: *leg, state, vendor_code: attempt.vendor_code, vendor_id });
             delivery.count(state, 1);
             match state {
                 State::Invalid => sent.invalid.push(openid(&recipient.address)),
@@ -173,7 +191,9 @@ fn sort(
                 | State::Config
                 | State::Content
                 | State::Expired
-                | State::Retrying => {}
+                | State::Retrying
+                | State::Passed
+                | State::Skipped => {}
             }
         }
     }
@@ -188,7 +208,7 @@ const fn shows_that_the_account_works(outcome: &Outcome) -> bool {
 }
 
 /// Whether an attempt shows that the whole (account, channel) is closed.
-fn tripped(attempt: &Attempt, now: Timestamp) -> Option<Tripped> {
+fn tripped(attempt: &Attempt, now: Timestamp) -> Option<Trip> {
     let until = match &attempt.outcome {
         Outcome::Config | Outcome::Auth => now.plus(BREAKER_OPEN),
         Outcome::Quota { hold } => hold.end(now),
@@ -200,5 +220,10 @@ fn tripped(attempt: &Attempt, now: Timestamp) -> Option<Tripped> {
         | Outcome::Content => return None,
     };
     let code = attempt.vendor_code.map_or_else(|| "without a code".to_owned(), |code| format!("with code {code}"));
-    Some(Tripped { until, reason: format!("the vendor refused {code}") })
+    Some(Trip {
+        until,
+        reason: format!("the vendor refused {code}"),
+        vendor_code: attempt.vendor_code,
+        whole_account: attempt.outcome == Outcome::Auth,
+    })
 }

@@ -2,7 +2,7 @@ use super::*;
 use rand::{Rng, SeedableRng};
 
 fn sent(id: u64) -> Entry {
-    Entry { state: State::Sent, vendor_code: None, vendor_id: Some(id) }
+    Entry { vendor_id: Some(id), ..Entry::new(State::Sent) }
 }
 
 #[test]
@@ -12,6 +12,7 @@ fn what_was_written_is_read() {
         let entries: BTreeMap<u64, Entry> = (0..random.random_range(0..40))
             .map(|_| {
                 let entry = Entry {
+                    leg: if random.random_bool(0.5) { 0 } else { random.random() },
                     state: State::ALL[random.random_range(0..State::ALL.len())],
                     vendor_code: random.random_bool(0.3).then(|| random.random()),
                     vendor_id: random.random_bool(0.7).then(|| random.random()),
@@ -36,6 +37,7 @@ fn a_batch_of_500_is_four_segments_when_the_vendors_ids_grow_with_time() {
 #[test]
 fn the_least_number_of_entries_fits_whatever_they_are() {
     let worst = |n: u64| Entry {
+        leg: if n.is_multiple_of(2) { 1 } else { 2 },
         state: if n.is_multiple_of(2) { State::Sent } else { State::Content },
         vendor_code: Some(if n.is_multiple_of(2) { i32::MIN } else { i32::MAX }),
         vendor_id: Some(if n.is_multiple_of(2) { 0 } else { 1 << 63 }),
@@ -76,6 +78,35 @@ fn a_late_retry_does_not_reopen_a_recipient() {
     record.merge(BTreeMap::from([(1, sent(10))]), false);
     record.merge(BTreeMap::from([(1, Entry::new(State::Retrying))]), false);
     assert!(record.is_final(1));
+}
+
+#[test]
+fn both_legs_of_a_recipient_are_recorded_and_it_counts_once() {
+    let passed = Entry { vendor_code: Some(45015), ..Entry::new(State::Passed) };
+    let mut record = BatchRecord::default();
+    record.merge(BTreeMap::from([(1, passed), (2, sent(9))]), false);
+    assert_eq!((record.leg(1), record.is_final(1)), (1, false), "its second leg is to be tried");
+    assert_eq!(record.tally().of(State::Retrying), 1);
+    let segment = BTreeMap::from([(1, sent(10).on_leg(1))]);
+    record.merge(decode(&encode(&segment)).unwrap(), true);
+    assert_eq!(record.legs(1).collect::<Vec<_>>(), [passed, sent(10).on_leg(1)]);
+    assert_eq!(record.entry(1), Some(sent(10).on_leg(1)));
+    assert_eq!((record.tally().sent(), record.tally().total()), (2, 2));
+    assert_eq!(record.entries().map(|(slot, _)| slot).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn who_was_reached_on_a_leg_is_not_passed_on_by_another_worker() {
+    for reversed in [false, true] {
+        let mut segments = [BTreeMap::from([(1, sent(10))]), BTreeMap::from([(1, Entry::new(State::Passed))])];
+        if reversed {
+            segments.reverse();
+        }
+        let mut record = BatchRecord::default();
+        segments.into_iter().for_each(|segment| record.merge(segment, false));
+        assert_eq!(record.entry(1), Some(sent(10)));
+        assert!(record.is_final(1));
+    }
 }
 
 #[test]

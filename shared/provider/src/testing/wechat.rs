@@ -9,15 +9,18 @@ use model::audience::Recipient;
 use model::channel::{Address, ChannelKind};
 use model::clock::Timestamp;
 use model::ids::{AccountId, MessageId, OpenId};
-use model::message::{Message, Notice};
+use model::message::{Message, Naming, Notice};
 use model::outcome::Attempt;
 use model::secret::Secret;
+use model::wechat::{Article, CustomMessage, News, SubscribeMessage, TemplateValue, WechatContent, WechatMessage};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(crate) const SEND: &str = "/cgi-bin/message/template/send";
+pub(crate) const CUSTOM: &str = "/cgi-bin/message/custom/send";
+pub(crate) const SUBSCRIBE: &str = "/cgi-bin/message/subscribe/send";
 pub(crate) const TOKEN: &str = "/cgi-bin/stable_token";
 pub(crate) const MSGID: u64 = 3_717_005_636_572_528_642;
 /// 20 s into a minute, before midnight in Beijing.
@@ -48,7 +51,9 @@ impl Script {
                 let number = self.token.fetch_add(u64::from(force), Ordering::SeqCst) + u64::from(force);
                 (&self.tokens, Reply::json(format!(r#"{{"access_token":"t/{number}+","expires_in":7200}}"#)))
             }
-            SEND => (&self.sends, Reply::json(format!(r#"{{"errcode":0,"errmsg":"ok","msgid":{MSGID}}}"#))),
+            SEND | CUSTOM | SUBSCRIBE => {
+                (&self.sends, Reply::json(format!(r#"{{"errcode":0,"errmsg":"ok","msgid":{MSGID}}}"#)))
+            }
             _ => return Reply::status(404),
         };
         queue.lock().unwrap().pop_front().unwrap_or(otherwise)
@@ -99,6 +104,16 @@ impl FakeWechat {
         self.channel().send(Call { message: &message, recipients, credentials: &credentials }).await
     }
 
+    /// Sends `content` to one recipient through a channel.
+    pub(crate) async fn send_message(&self, channel: ChannelKind, content: WechatContent) -> Attempt {
+        let message = Message::Wechat(WechatMessage { naming: notice().naming, content: Box::new(content) });
+        let (recipients, credentials) = ([recipient(0)], Credentials::Wechat(keyword_account()));
+        let call = Call { message: &message, recipients: &recipients, credentials: &credentials };
+        let mut attempts = self.registry.channel(channel).send(call).await;
+        assert_eq!(attempts.len(), 1);
+        attempts.remove(0)
+    }
+
     pub(crate) fn sends(&self) -> Vec<Seen> {
         self.server.seen().into_iter().filter(|seen| seen.path() == SEND).collect()
     }
@@ -117,22 +132,43 @@ pub(crate) fn notice() -> Notice {
     Notice {
         app_name: "监控".to_owned(),
         summary: "磁盘 \"/\" 快满了".to_owned(),
-        message_id: MessageId::new(1001),
-        id_per_slot: true,
-        nonce: "0123456789abcdefABCDEF".to_owned(),
+        naming: Naming {
+            message_id: MessageId::new(1001),
+            id_per_slot: true,
+            nonce: "0123456789abcdefABCDEF".to_owned(),
+        },
         sent_ms: Timestamp::from_millis(1_795_449_599_999),
         url: "https://example.com/m/k?a=1".to_owned(),
     }
+}
+
+pub(crate) fn article() -> WechatContent {
+    let article =
+        Article { title: "标题".to_owned(), description: None, url: "https://example.com".to_owned(), picurl: None };
+    WechatContent {
+        custom: Some(CustomMessage::News { news: News { articles: [article] } }),
+        ..WechatContent::default()
+    }
+}
+
+pub(crate) fn subscription() -> WechatContent {
+    let data = [("thing1".to_owned(), TemplateValue { value: "奶茶".to_owned(), color: None })];
+    let message = SubscribeMessage {
+        template_id: "demo-subscribe".to_owned(),
+        page: Some("pages/index".to_owned()),
+        data: data.into(),
+    };
+    WechatContent { subscribe: Some(message), ..WechatContent::default() }
 }
 
 pub(crate) fn account(fields: &[(&str, NoticePart)]) -> WechatAccount {
     WechatAccount {
         id: AccountId::new("wx00000000000000d1"),
         secret: Secret::new("demo0000000000000000000000000000".to_owned()),
-        notice_template: NoticeTemplate {
+        notice_template: Some(NoticeTemplate {
             template_id: "demo-keyword".to_owned(),
             fields: fields.iter().map(|(key, shows)| NoticeField { key: (*key).to_owned(), shows: *shows }).collect(),
-        },
+        }),
         callback: None,
     }
 }

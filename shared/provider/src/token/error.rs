@@ -21,7 +21,7 @@ impl VaultError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the upstream gave no token: {reason} (outcome {}, code {code:?})", outcome.label())]
 pub struct FetchError {
-    /// What it means for the messages that wait for the token: `Retry` or `Config`.
+    /// What it means for the messages that wait for the token: `Retry` or `Auth`.
     pub outcome: Outcome,
     /// The upstream's code, where there was one.
     pub code: Option<i32>,
@@ -57,7 +57,7 @@ impl TokenError {
         match self {
             Self::Vault(_) | Self::Busy | Self::Interrupted => Outcome::Retry { after: None, at_most: None },
             Self::Fetch(error) => error.outcome.clone(),
-            Self::Refused => Outcome::Config,
+            Self::Refused => Outcome::Auth,
         }
     }
 

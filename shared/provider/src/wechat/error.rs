@@ -105,8 +105,9 @@ pub fn outcome_of(errcode: i64, now: Timestamp, jitter: f64) -> Outcome {
         Action::SpentForToday => Outcome::Quota { hold: Hold::UntilBeijingMidnight },
         Action::RecipientGone => Outcome::Invalid,
         Action::RecipientUnwilling => Outcome::Suppressed,
-        // Refused with a fresh token too: it is not the token.
-        Action::RefreshToken | Action::Operator => Outcome::Config,
+        // Refused with a fresh token too.
+        Action::RefreshToken => Outcome::Auth,
+        Action::Operator => Outcome::Config,
         Action::OtherChannel | Action::BadMessage | Action::Shorten => Outcome::Content,
         Action::Unknown => Outcome::Retry { after: None, at_most: Some(UNKNOWN_ATTEMPTS) },
     }
@@ -127,7 +128,7 @@ pub fn token_outcome_of(errcode: i64, now: Timestamp, jitter: f64) -> Outcome {
         | Action::OtherChannel
         | Action::BadMessage
         | Action::Shorten
-        | Action::Operator => Outcome::Config,
+        | Action::Operator => Outcome::Auth,
     }
 }
 

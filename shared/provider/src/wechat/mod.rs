@@ -6,6 +6,7 @@
 mod answer;
 mod client;
 pub mod error;
+mod report;
 mod token;
 
 #[cfg(test)]
@@ -14,4 +15,5 @@ mod tests;
 pub use answer::Answer;
 pub use client::WechatClient;
 pub use error::{Action, CallError, Wait, action_of, outcome_of};
+pub(crate) use report::log;
 pub use token::{StableToken, token_key};

@@ -31,7 +31,7 @@ async fn a_token_that_is_refused_once_costs_one_refresh_and_one_repeat() {
 async fn a_token_that_is_refused_for_good_is_a_matter_for_the_operator() {
     let wechat = FakeWechat::start().await;
     wechat.next_sends(std::iter::repeat_n(Reply::errcode(40001), 100));
-    let refused = Attempt::failed(Outcome::Config, Some(40001));
+    let refused = Attempt::failed(Outcome::Auth, Some(40001));
     for _ in 0..20 {
         assert_eq!(wechat.send().await, refused);
     }
@@ -56,7 +56,7 @@ async fn a_token_call_that_is_refused_is_for_the_operator_and_not_repeated_at_on
         let wechat = FakeWechat::start().await;
         wechat.next_tokens(std::iter::repeat_n(Reply::errcode(code), 100));
         for _ in 0..20 {
-            let expected = Attempt::failed(Outcome::Config, i32::try_from(code).ok());
+            let expected = Attempt::failed(Outcome::Auth, i32::try_from(code).ok());
             assert_eq!(wechat.send().await, expected);
         }
         assert_eq!((wechat.token_calls(), wechat.sends().len()), (1, 0), "{code}");

@@ -56,7 +56,7 @@ impl StableToken {
             force_refresh: force,
         };
         let body = serde_json::to_vec(&body).map_err(|error| FetchError {
-            outcome: Outcome::Config,
+            outcome: Outcome::Auth,
             code: None,
             reason: format!("the request cannot be written: {error}"),
             hold: CONFIG_HOLD,
@@ -71,7 +71,7 @@ impl StableToken {
             CallError::Code { code, .. } => error::token_outcome_of(*code, now, jitter),
             // A status that speaks against the message has no message to speak against here.
             _ => match error.outcome(now, jitter) {
-                Outcome::Content | Outcome::TooLarge => Outcome::Config,
+                Outcome::Content | Outcome::TooLarge | Outcome::Config => Outcome::Auth,
                 other => other,
             },
         };

@@ -1,51 +1,90 @@
-//! One delivery: render, send, and once more with shorter texts when WeChat finds one too long.
+//! One delivery. A notice is rendered, sent, and sent once more with shorter texts when WeChat finds one too long; a
+//! message in WeChat's own words goes out as it is.
 
 use super::error::{RenderError, wants_shorter_text};
 use super::render::{Width, render};
 use super::settings::PATH;
-use super::wire::{Data, MSGID, TemplateSend};
-use crate::wechat::{CallError, WechatClient};
+use super::wire::{Addressed, Data, MSGID, TemplateSend};
+use super::{KIND, error};
+use crate::wechat::{Action, CallError, WechatClient, action_of, log};
 use model::account::WechatAccount;
 use model::ids::OpenId;
-use model::message::Notice;
-use model::outcome::{Attempt, Outcome};
+use model::message::{Message, Notice};
+use model::outcome::Attempt;
+use model::wechat::WechatMessage;
+use serde::Serialize;
 
-/// Sends `notice` to `openid`, which the task knows as `slot`.
+/// Sends `message` to `openid`, which the task knows as `slot`.
 pub(super) async fn deliver(
     client: &WechatClient,
     account: &WechatAccount,
-    notice: &Notice,
+    message: &Message,
     slot: u64,
     openid: &OpenId,
 ) -> Attempt {
-    match try_to_deliver(client, account, notice, slot, openid).await {
+    let sent = match message {
+        Message::Notice(notice) => deliver_notice(client, account, notice, slot, openid).await,
+        Message::Wechat(message) => deliver_message(client, account, message, slot, openid).await,
+    };
+    match sent {
         Ok(msgid) => Attempt::ok(msgid),
+        Err(Failure::NoForm) => error::no_form(),
         Err(Failure::Render(error)) => {
             tracing::warn!(account = %account.id, recipient = ?openid, error = %error, "template message not sent");
             error.attempt()
         }
         Err(Failure::Call(error)) => {
             let attempt = error.attempt(client.now(), rand::random());
-            log(account, openid, &error, &attempt);
+            log(KIND.as_str(), &account.id, openid, &error, &attempt);
             attempt
         }
     }
 }
 
 enum Failure {
+    /// The message is nothing that a template could carry.
+    NoForm,
     Render(RenderError),
     Call(CallError),
 }
 
-async fn try_to_deliver(
+/// One call. WeChat's id of the message; `None` when an attempt whose answer was lost has sent it already.
+async fn send(
+    client: &WechatClient,
+    account: &WechatAccount,
+    message: &impl Serialize,
+) -> Result<Option<u64>, CallError> {
+    // Strings into a buffer: this cannot fail, and an empty body would only be refused (44002).
+    let body = serde_json::to_vec(message).unwrap_or_default();
+    match client.post(account, PATH, body.into()).await {
+        Ok(answer) => answer.number(MSGID).map(Some),
+        Err(CallError::Code { code, .. }) if action_of(code) == Action::Accept => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn deliver_message(
+    client: &WechatClient,
+    account: &WechatAccount,
+    message: &WechatMessage,
+    slot: u64,
+    openid: &OpenId,
+) -> Result<Option<u64>, Failure> {
+    let template = message.content.template.as_ref().ok_or(Failure::NoForm)?;
+    let repeat_key = message.naming.repeat_key(slot);
+    let addressed = Addressed { touser: openid.as_str(), client_msg_id: &repeat_key, message: template };
+    send(client, account, &addressed).await.map_err(Failure::Call)
+}
+
+async fn deliver_notice(
     client: &WechatClient,
     account: &WechatAccount,
     notice: &Notice,
     slot: u64,
     openid: &OpenId,
 ) -> Result<Option<u64>, Failure> {
-    let template = &account.notice_template;
-    let repeat_key = notice.repeat_key(slot);
+    let template = account.notice_template.as_ref().ok_or(Failure::NoForm)?;
+    let repeat_key = notice.naming.repeat_key(slot);
     let send = async |data: &Data| {
         let message = TemplateSend {
             touser: openid.as_str(),
@@ -54,17 +93,7 @@ async fn try_to_deliver(
             client_msg_id: &repeat_key,
             data,
         };
-        // Strings into a buffer: this cannot fail, and an empty body would only be refused (44002).
-        let body = serde_json::to_vec(&message).unwrap_or_default();
-        let answered = client.post(account, PATH, body.into()).await;
-        match answered {
-            Ok(answer) => answer.number(MSGID).map(Some),
-            // Sent by an attempt whose answer was lost.
-            Err(CallError::Code { code, .. }) if crate::wechat::action_of(code) == crate::wechat::Action::Accept => {
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
+        send(client, account, &message).await
     };
     let data = render(&template.fields, notice, slot, Width::Full).map_err(Failure::Render)?;
     match send(&data).await {
@@ -76,27 +105,5 @@ async fn try_to_deliver(
             send(&shorter).await.map_err(Failure::Call)
         }
         sent => sent.map_err(Failure::Call),
-    }
-}
-
-/// Once per failed attempt. A recipient's own state is daily business, and a token that is not to be had has been
-/// reported by its holder; the rest somebody may want to look into.
-fn log(account: &WechatAccount, openid: &OpenId, error: &CallError, attempt: &Attempt) {
-    let (account, outcome, code, rid) = (&account.id, attempt.outcome.label(), attempt.vendor_code, error.rid());
-    match attempt.outcome {
-        _ if matches!(error, CallError::Token(_)) => {
-            tracing::debug!(%account, recipient = ?openid, outcome, code, "template message has no token");
-        }
-        Outcome::Invalid | Outcome::Suppressed | Outcome::Ok { .. } => {
-            tracing::debug!(%account, recipient = ?openid, outcome, code, rid, error = %error, "template message refused");
-        }
-        Outcome::Retry { .. }
-        | Outcome::Auth
-        | Outcome::TooLarge
-        | Outcome::Quota { .. }
-        | Outcome::Config
-        | Outcome::Content => {
-            tracing::warn!(%account, recipient = ?openid, outcome, code, rid, error = %error, "template message failed");
-        }
     }
 }

@@ -27,3 +27,8 @@ impl RenderError {
 pub(super) fn wants_shorter_text(error: &CallError) -> bool {
     matches!(error, CallError::Code { code, .. } if action_of(*code) == Action::Shorten)
 }
+
+/// The attempt to send what a template cannot carry, or for an account that has no template for it.
+pub(super) const fn no_form() -> Attempt {
+    Attempt::failed(Outcome::Content, None)
+}

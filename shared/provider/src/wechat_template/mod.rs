@@ -1,4 +1,4 @@
-//! `wechat-template`: a notice as a template message of a WeChat official account.
+//! `wechat-template`: a template message of a WeChat official account, from a notice or in WeChat's own words.
 //!
 //! One call per recipient, `POST /cgi-bin/message/template/send`. Every attempt of a delivery carries the same
 //! `client_msg_id`, so an attempt whose outcome was unknown can be repeated within ten minutes without being shown
@@ -8,7 +8,6 @@ mod client;
 pub mod error;
 mod render;
 pub mod settings;
-mod typed;
 mod wire;
 
 #[cfg(test)]
@@ -19,8 +18,10 @@ use crate::wechat::WechatClient;
 use async_trait::async_trait;
 use futures::StreamExt;
 use model::channel::{Address, ChannelKind};
-use model::message::Message;
 use model::outcome::Attempt;
+
+/// Which channel this is.
+const KIND: ChannelKind = ChannelKind::WechatTemplate;
 
 /// The channel.
 #[derive(Debug)]
@@ -38,20 +39,23 @@ impl WechatTemplate {
 #[async_trait]
 impl Channel for WechatTemplate {
     fn kind(&self) -> ChannelKind {
-        ChannelKind::WechatTemplate
+        KIND
     }
 
     fn limits(&self) -> ChannelLimits {
-        ChannelLimits { recipients_per_call: settings::RECIPIENTS_PER_CALL, calls_in_flight: settings::CALLS_IN_FLIGHT }
+        ChannelLimits {
+            recipients_per_call: settings::RECIPIENTS_PER_CALL,
+            calls_in_flight: settings::CALLS_IN_FLIGHT,
+            recognises_repeats: true,
+        }
     }
 
     async fn send(&self, call: Call<'_>) -> Vec<Attempt> {
         let Credentials::Wechat(account) = call.credentials;
-        let Message::Notice(notice) = call.message;
         let mut deliveries = Vec::with_capacity(call.recipients.len());
         for recipient in call.recipients {
             let Address::Wechat(openid) = &recipient.address;
-            deliveries.push(client::deliver(&self.client, account, notice, recipient.slot, openid));
+            deliveries.push(client::deliver(&self.client, account, call.message, recipient.slot, openid));
         }
         futures::stream::iter(deliveries).buffered(settings::CALLS_IN_FLIGHT.get()).collect().await
     }

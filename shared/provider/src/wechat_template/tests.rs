@@ -2,6 +2,7 @@ use super::*;
 use crate::testing::server::Reply;
 use crate::testing::wechat::{FakeWechat, MSGID, NOW, SEND, TOKEN, account, keyword_account, notice, recipient};
 use model::account::NoticePart;
+use model::message::Message;
 use model::outcome::{Hold, Outcome};
 use std::time::Duration;
 

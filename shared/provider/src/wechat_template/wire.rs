@@ -1,5 +1,6 @@
 //! The request as WeChat names it, and what of its answer is used.
 
+use model::wechat::TemplateMessage;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -12,6 +13,15 @@ pub(super) struct TemplateSend<'a> {
     pub(super) url: &'a str,
     pub(super) client_msg_id: &'a str,
     pub(super) data: &'a Data,
+}
+
+/// The same for a message that is in WeChat's own words already.
+#[derive(Debug, Serialize)]
+pub(super) struct Addressed<'a> {
+    pub(super) touser: &'a str,
+    pub(super) client_msg_id: &'a str,
+    #[serde(flatten)]
+    pub(super) message: &'a TemplateMessage,
 }
 
 /// Keys and values in the order of the account's settings, so that equal messages are equal bytes.

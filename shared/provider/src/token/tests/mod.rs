@@ -128,7 +128,7 @@ fn token(number: u64) -> (String, u64) {
 
 fn misconfigured() -> FetchError {
     FetchError {
-        outcome: Outcome::Config,
+        outcome: Outcome::Auth,
         code: Some(40125),
         reason: "invalid appsecret".to_owned(),
         hold: Duration::from_secs(30),
@@ -209,7 +209,7 @@ async fn a_failed_fetch_frees_the_lease_and_is_not_repeated_at_once() {
     world.upstream.set_failure(Some(misconfigured()));
     for _ in 0..50 {
         let error = world.get(&holder).await.unwrap_err();
-        assert_eq!(error.attempt(), model::outcome::Attempt::failed(Outcome::Config, Some(40125)));
+        assert_eq!(error.attempt(), model::outcome::Attempt::failed(Outcome::Auth, Some(40125)));
     }
     assert_eq!(world.upstream.calls(), (1, 0));
     world.upstream.set_failure(None);

@@ -36,7 +36,7 @@ async fn a_forced_token_that_fails_too_is_not_asked_about_for_half_a_minute() {
     for holder in [&one, &other, &one, &other] {
         let error = world.refused(holder, 2).await.unwrap_err();
         assert!(matches!(error, TokenError::Refused), "{error:?}");
-        assert_eq!(error.outcome(), Outcome::Config);
+        assert_eq!(error.outcome(), Outcome::Auth);
     }
     assert_eq!(world.upstream.calls(), (2, 1));
     world.clock.advance(FORCE_INTERVAL);

@@ -91,7 +91,8 @@ fn every_row_of_the_table_has_its_outcome() {
                 (45009, _) => Outcome::Quota { hold: Hold::UntilBeijingMidnight },
                 (40003 | 43004 | 43005 | 46004 | 50005, _) => Outcome::Invalid,
                 (43019 | 43101 | 48002, _) => Outcome::Suppressed,
-                (40001 | 40014 | 42001 | 41001, _) | (_, Operator) => Outcome::Config,
+                (40001 | 40014 | 42001 | 41001, _) => Outcome::Auth,
+                (_, Operator) => Outcome::Config,
                 (_, Unknown) => A_FEW_TIMES,
                 _ => Outcome::Content,
             };
@@ -111,12 +112,12 @@ fn on_the_token_call_nothing_speaks_against_a_message_or_a_recipient() {
     for (codes, _) in TABLE {
         for code in *codes {
             let outcome = token_outcome_of(*code, NOW, 0.0);
-            let expected = matches!(outcome, Outcome::Config | Outcome::Retry { .. });
+            let expected = matches!(outcome, Outcome::Auth | Outcome::Retry { .. });
             assert!(expected, "{code}: {outcome:?}");
         }
     }
     for code in [40001, 40125, 40013, 40164, 40243, 50002, 89503] {
-        assert_eq!(token_outcome_of(code, NOW, 0.0), Outcome::Config, "{code}");
+        assert_eq!(token_outcome_of(code, NOW, 0.0), Outcome::Auth, "{code}");
     }
     assert_eq!(token_outcome_of(45009, NOW, 0.0), later(60));
     assert_eq!(token_outcome_of(45011, NOW, 0.0), later(40));
@@ -164,14 +165,10 @@ fn for_want_of_a_token_the_message_waits_or_the_operator_is_called() {
     assert_eq!(attempt(TokenError::Vault(VaultError::new("down"))), Attempt::failed(SOON, None));
     assert_eq!(attempt(TokenError::Busy), Attempt::failed(SOON, None));
     assert_eq!(attempt(TokenError::Interrupted), Attempt::failed(SOON, None));
-    assert_eq!(attempt(TokenError::Refused), Attempt::failed(Outcome::Config, None));
-    let fetch = FetchError {
-        outcome: Outcome::Config,
-        code: Some(40164),
-        reason: String::new(),
-        hold: Duration::from_secs(30),
-    };
-    assert_eq!(attempt(TokenError::Fetch(fetch)), Attempt::failed(Outcome::Config, Some(40164)));
+    assert_eq!(attempt(TokenError::Refused), Attempt::failed(Outcome::Auth, None));
+    let fetch =
+        FetchError { outcome: Outcome::Auth, code: Some(40164), reason: String::new(), hold: Duration::from_secs(30) };
+    assert_eq!(attempt(TokenError::Fetch(fetch)), Attempt::failed(Outcome::Auth, Some(40164)));
 }
 
 #[test]

@@ -2,6 +2,7 @@ use super::*;
 use model::account::NoticePart;
 use model::clock::Timestamp;
 use model::ids::MessageId;
+use model::message::Naming;
 
 fn full(key: &str, value: &str) -> Result<String, &'static str> {
     fit(key, value, Width::Full)
@@ -16,9 +17,7 @@ fn notice() -> Notice {
     Notice {
         app_name: "监控".to_owned(),
         summary: "磁盘快满了".to_owned(),
-        message_id: MessageId::new(1001),
-        id_per_slot: true,
-        nonce: "nonce".to_owned(),
+        naming: Naming { message_id: MessageId::new(1001), id_per_slot: true, nonce: "nonce".to_owned() },
         sent_ms: Timestamp::from_millis(1_795_449_599_999),
         url: "https://example.com/m/1".to_owned(),
     }

@@ -1,35 +1,94 @@
-//! The forms of typed template keys that cannot be shortened (WeChat contract, 1.2).
+//! The types of template keys: a key named by a type and a number (`thing4`, `time2`) takes only values of that type, and
+//! WeChat refuses a whole message for one that does not fit (47003).
+//!
+//! Texts that are too long are shortened, as WeChat's other clients do it; the other types have a form that cutting
+//! would break. Source: WeChat's page "template message parameter types", read 2026-08.
+
+/// `value` as the type of `key` may show it, or the rule that it breaks; `None` for a key without a type. Texts get at
+/// most `room` scalar values, where their type does not allow even less.
+pub fn fit(key: &str, value: &str, room: usize) -> Option<Result<String, &'static str>> {
+    Some(match key.trim_end_matches(|c: char| c.is_ascii_digit()) {
+        // Any characters, on one line.
+        "thing" | "const" => Ok(shorten(&one_line(value), 20.min(room))),
+        "character_string" => {
+            let value = one_line(value);
+            if value.chars().all(|c| matches!(c, ' '..='~')) {
+                Ok(shorten(&value, 32.min(room)))
+            } else {
+                Err("digits, letters and symbols only, no Chinese")
+            }
+        }
+        "phone_number" => {
+            let value = one_line(value);
+            if value.chars().any(char::is_alphabetic) {
+                Err("digits and symbols only")
+            } else {
+                Ok(shorten(&value, 17))
+            }
+        }
+        "car_number" => Ok(shorten(&one_line(value), 8)),
+        "number" => check(value, is_number, "at most 32 digits, decimals allowed"),
+        "letter" => check(value, is_letters, "at most 32 letters"),
+        "symbol" => check(value, is_symbols, "at most 5 symbols"),
+        "time" => check(value, is_time, "a time by the 24 h clock, with or without a date"),
+        "date" => check(value, is_date, "year-month-day, with or without a time"),
+        "amount" => check(value, is_amount, "a currency sign and at most 10 digits"),
+        "name" => check(value, is_name, "at most 10 Chinese characters or 20 letters, no digits"),
+        "phrase" => check(value, is_phrase, "at most 5 Chinese characters"),
+        _ => return None,
+    })
+}
+
+/// Nothing in it leaves a mark: white space, control characters, and the invisible ones that count as neither.
+pub fn is_blank(value: &str) -> bool {
+    let invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{00ad}');
+    value.chars().all(|c| c.is_whitespace() || c.is_control() || invisible(c))
+}
+
+/// At most `most` scalar values: what is longer loses its end to `...`, as WeChat's other clients do it.
+fn shorten(value: &str, most: usize) -> String {
+    if value.chars().count() <= most {
+        return value.to_owned();
+    }
+    value.chars().take(most.saturating_sub(3)).chain("...".chars()).collect()
+}
+
+/// Without control characters; each run of white space is one space.
+fn one_line(value: &str) -> String {
+    let spaced: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
 
 /// `value` when it has the form, otherwise the rule.
-pub(super) fn check(value: &str, has_form: fn(&str) -> bool, rule: &'static str) -> Result<String, &'static str> {
+fn check(value: &str, has_form: fn(&str) -> bool, rule: &'static str) -> Result<String, &'static str> {
     let value = value.trim();
     if has_form(value) { Ok(value.to_owned()) } else { Err(rule) }
 }
 
 /// At most 32 digits, with or without a sign and decimals.
-pub(super) fn is_number(value: &str) -> bool {
+fn is_number(value: &str) -> bool {
     is_decimal(value.strip_prefix('-').unwrap_or(value), 32)
 }
 
 /// At most 32 letters.
-pub(super) fn is_letters(value: &str) -> bool {
+fn is_letters(value: &str) -> bool {
     (1..=32).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// At most 5 symbols.
-pub(super) fn is_symbols(value: &str) -> bool {
+fn is_symbols(value: &str) -> bool {
     (1..=5).contains(&value.chars().count()) && !value.chars().any(|c| c.is_alphanumeric() || c.is_whitespace())
 }
 
 /// One currency sign, at most 10 digits, decimals, and `元`; sign and `元` may be missing.
-pub(super) fn is_amount(value: &str) -> bool {
+fn is_amount(value: &str) -> bool {
     let value = value.strip_suffix('元').unwrap_or(value);
     let sign = |c: char| !c.is_alphanumeric() && !c.is_whitespace() && !matches!(c, '.' | '-' | '+' | ',');
     is_decimal(value.strip_prefix(sign).unwrap_or(value), 10)
 }
 
 /// At most 10 characters, or 20 when all are Latin letters; letters and the marks that names have.
-pub(super) fn is_name(value: &str) -> bool {
+fn is_name(value: &str) -> bool {
     let most = if value.is_ascii() { 20 } else { 10 };
     (1..=most).contains(&value.chars().count())
         && value.chars().any(char::is_alphabetic)
@@ -37,18 +96,18 @@ pub(super) fn is_name(value: &str) -> bool {
 }
 
 /// At most 5 Chinese characters.
-pub(super) fn is_phrase(value: &str) -> bool {
+fn is_phrase(value: &str) -> bool {
     let han = |c| matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}');
     (1..=5).contains(&value.chars().count()) && value.chars().all(han)
 }
 
 /// A time by the 24 h clock, with or without a date before it, or a range of two with `~`.
-pub(super) fn is_time(value: &str) -> bool {
+fn is_time(value: &str) -> bool {
     is_range_of(value, |date, time| time.is_some_and(is_clock) && date.is_none_or(is_day))
 }
 
 /// A date, with or without a time behind it, or a range of two with `~`.
-pub(super) fn is_date(value: &str) -> bool {
+fn is_date(value: &str) -> bool {
     is_range_of(value, |date, time| date.is_some_and(is_day) && time.is_none_or(is_clock))
 }
 

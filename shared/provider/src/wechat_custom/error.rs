@@ -1,0 +1,27 @@
+//! What is peculiar to customer-service messages. The codes themselves are in [`crate::wechat::error`].
+
+use crate::wechat::{Action, CallError, action_of};
+use model::clock::Timestamp;
+use model::outcome::{Attempt, Outcome};
+
+/// On the account's blacklist: a template would not be shown either.
+const BLACKLISTED: i64 = 43019;
+
+/// How an attempt ended that failed with `error`, and whether a template may still reach the recipient: unless nothing
+/// of the account does. `jitter` is a random number in `0.0..1.0`.
+pub(super) fn attempt(error: &CallError, now: Timestamp, jitter: f64) -> Attempt {
+    let elsewhere = match error {
+        CallError::Code { code, .. } => *code != BLACKLISTED && action_of(*code) != Action::RecipientGone,
+        CallError::Token(_)
+        | CallError::Http(_)
+        | CallError::Status { .. }
+        | CallError::NotJson { .. }
+        | CallError::Incomplete { .. } => true,
+    };
+    error.attempt(now, jitter).or_elsewhere(elsewhere)
+}
+
+/// The attempt to send what a customer-service message cannot carry.
+pub(super) const fn no_form() -> Attempt {
+    Attempt::failed(Outcome::Content, None).or_elsewhere(true)
+}

@@ -1,0 +1,12 @@
+//! Limits of the channel, with where they were learned.
+
+use std::num::NonZeroUsize;
+
+/// The path of the call.
+pub const PATH: &str = "/cgi-bin/message/subscribe/send";
+
+/// One call has one `touser`.
+pub const RECIPIENTS_PER_CALL: NonZeroUsize = NonZeroUsize::MIN;
+
+/// Calls that one worker keeps in flight, as for `wechat-template`: the same API, and about as fast.
+pub const CALLS_IN_FLIGHT: NonZeroUsize = crate::wechat_template::settings::CALLS_IN_FLIGHT;
