@@ -83,7 +83,7 @@ impl Ended {
 
     /// It ended with `outcome`.
     pub const fn with(outcome: Outcome, vendor_code: Option<i32>, reason: &'static str) -> Self {
-        Self { attempt: Attempt { outcome, vendor_code }, reason, dead_since: None, doubtful: false }
+        Self { attempt: Attempt::failed(outcome, vendor_code), reason, dead_since: None, doubtful: false }
     }
 
     /// The same for each of `count` targets.
