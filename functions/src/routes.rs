@@ -13,6 +13,7 @@ pub static ALL: &[Function] = &[
     fallback::FUNCTION,
     workers::fanout::FUNCTION,
     workers::deliver::FUNCTION,
+    workers::callback::FUNCTION,
     workers::refresh_tokens::FUNCTION,
     workers::release_due::FUNCTION,
 ];

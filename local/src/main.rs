@@ -4,6 +4,7 @@ use clap::{Parser, ValueEnum};
 use gateway::telemetry;
 use local::{Options, Seed, Stack, Upstream, seed};
 use rand::distr::{Alphanumeric, SampleString};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,10 @@ struct Arguments {
     /// Token of the administrator. Without it one is made at the first start and kept in the data folder.
     #[arg(long, value_name = "T", env = "TUISONG_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
+    /// An address with its port that callbacks may go to although it is not on the public internet, for trying out a
+    /// receiver on this machine. May be given several times.
+    #[arg(long, value_name = "ADDR")]
+    callbacks_to: Vec<SocketAddr>,
     /// What is logged, as JSON lines, into `log.jsonl` in the data folder (to standard error with --memory).
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: String,
@@ -56,6 +61,11 @@ enum SeedArgument {
 
 impl Arguments {
     fn options(&self) -> Options {
+        let mut settings = BTreeMap::new();
+        if !self.callbacks_to.is_empty() {
+            let addresses: Vec<String> = self.callbacks_to.iter().map(ToString::to_string).collect();
+            settings.insert("TUISONG_CALLBACK_EXCEPTIONS".to_owned(), addresses.join(","));
+        }
         Options {
             listen: self.listen,
             sandbox_listen: self.sandbox_listen,
@@ -69,6 +79,7 @@ impl Arguments {
                 SeedArgument::None => Seed::None,
             },
             crowd: self.crowd,
+            settings,
             ..Options::default()
         }
     }

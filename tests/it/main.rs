@@ -1,5 +1,6 @@
 //! The integration tests: one binary, a fresh stack in memory per test, the same SDK calls as in the cloud.
 
+mod callbacks;
 mod cost;
 mod docs;
 mod events;

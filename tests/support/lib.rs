@@ -3,6 +3,7 @@
 //! Everything here panics when something is not as a test assumes: that is how a test fails.
 
 pub mod kill;
+pub mod receiver;
 
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Full};

@@ -5,9 +5,11 @@
 //! | --- | --- | --- |
 //! | `fanout` | queue of tasks | turns an audience into batches |
 //! | `deliver` | queue of a channel | sends a batch, records what became of each recipient |
+//! | `callback` | queue of callbacks | calls a developer's URL, records how it went |
 //! | `release-due` | every minute | finds tasks that are stuck, drives what is due |
 //! | `refresh-tokens` | every five minutes | renews upstream tokens before they run out |
 
+pub mod callback;
 pub mod deliver;
 pub mod fanout;
 pub mod progress;

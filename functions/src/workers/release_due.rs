@@ -1,8 +1,8 @@
-//! Every minute: tasks whose time has come, and tasks that got stuck.
+//! Every minute: tasks and callbacks whose time has come, and those that got stuck.
 //!
 //! The table is the truth and queues are only hints; this is where that is made good. Two walks:
 //!
-//! - The *due list*: tasks that somebody wanted looked at, at a time.
+//! - The *due list*: tasks, and minutes of an app's callbacks, that somebody wanted looked at, at a time.
 //! - The *sweep*: every block of message ids, once, two minutes after the last task can have been written to it. The id
 //!   counter says which blocks exist, so every task is found without an index and without a write per task. What is
 //!   not finished then goes on the due list, or, if it has not moved for two minutes, is driven again first.
@@ -11,23 +11,26 @@
 //! input `{"recover": true}` takes every queue for empty: everything unfinished is driven at once. The local runner
 //! starts with it, and an operator can after a purge.
 
+use super::callback::is_stuck;
 use super::progress::part;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use gateway::error::causes;
 use gateway::metrics::Metric;
 use gateway::{Context, Function, Invocation, WorkerError, schedule_function};
+use model::callback::CallbackState;
 use model::clock::Timestamp;
-use model::ids::{BlockId, TaskId};
+use model::ids::{AppId, BlockId, TaskId};
 use model::limits::{BATCH_RECIPIENTS, LEASE_LIFE, LEASE_SETTLE, STUCK_AFTER, TASK_RETENTION};
 use model::retry::MESSAGE_LIFE;
 use model::task::Task;
 use serde::Deserialize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use store::callbacks::{CallbackSweep, end_of_minute};
 use store::capabilities;
 use store::due::{Due, DueReader, DueWriter};
 use store::ids::IdHead;
-use store::keys::DUE_SHARDS;
+use store::keys::{DUE_SHARDS, DueThing};
 use store::plan::PlanReader;
 use store::queue::{Hints, TaskMessage};
 use store::records::{RecordReader, RecordWriter};
@@ -47,6 +50,7 @@ capabilities! {
         due: DueWriter,
         sweeper: Sweeper,
         head: IdHead,
+        callbacks: CallbackSweep,
     }
 }
 
@@ -151,20 +155,68 @@ impl Run<'_> {
     /// next run.
     async fn due(&self, due: Due) {
         if let Err(cause) = self.see_to(due).await {
-            self.failed(due.task, &cause);
+            match due.thing {
+                DueThing::Task(task) => self.failed(task, &cause),
+                DueThing::Callbacks { app, minute } => {
+                    error!(app.id = %app, minute, error.code = cause.code(), cause = causes(&cause), "callbacks could not be looked at");
+                    self.failed.fetch_add(1, Ordering::Relaxed);
+                }
+            }
         }
     }
 
     async fn see_to(&self, due: Due) -> Result<(), WorkerError> {
-        let next = match self.store.tasks.get(due.task, self.now()).await? {
-            Some(task) => self.look_at(&task, Some(due.at)).await?,
-            None => None,
+        let next = match due.thing {
+            DueThing::Task(task) => match self.store.tasks.get(task, self.now()).await? {
+                Some(task) => self.look_at(&task, Some(due.at)).await?,
+                None => None,
+            },
+            DueThing::Callbacks { app, minute } => self.look_at_callbacks(app, minute).await?,
         };
         // A task that rests until the very second it was due at (a recovering run comes early) has only this one entry.
         if next.is_some_and(|next| next.seconds() == due.at.seconds()) {
             return Ok(());
         }
         Ok(self.store.due_list.done(due).await?)
+    }
+
+    /// Hints at the callbacks of a minute that should have been tried by now; the minute stays on the due list until all of
+    /// them have ended. Answers when it is looked at again.
+    async fn look_at_callbacks(&self, app: AppId, minute: i64) -> Result<Option<Timestamp>, WorkerError> {
+        let now = self.now();
+        let mut next: Option<Timestamp> = None;
+        let mut look = |at: Timestamp| next = Some(next.map_or(at, |earliest| earliest.min(at)));
+        for callback in self.store.callbacks.of_minute(app, minute).await? {
+            // One that cannot be read keeps no other from being tried; the entry stays and the run says `incomplete`.
+            let callback = match callback {
+                Ok(callback) => callback,
+                Err(unreadable) => {
+                    error!(app.id = %app, minute, cause = causes(&unreadable), "callback could not be read");
+                    self.failed.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+            };
+            if callback.state != CallbackState::Pending {
+                continue;
+            }
+            if now.since(callback.not_before) > GIVE_UP {
+                error!(app.id = %app, callback.id = %callback.id, "callback given up: it was not tried within its retention");
+                continue;
+            }
+            if is_stuck(&callback, self.recover, now) {
+                self.store.callbacks.hint(app, &callback.id).await?;
+                info!(app.id = %app, callback.id = %callback.id, "callback driven again");
+                self.context.metrics.count(Metric::Redriven, &[], 1, now);
+                // It may only stand in a long queue: the older it is, the longer it is left alone.
+                let age = now.since(callback.not_before).max(STUCK_AFTER);
+                look(now.plus(age.min(LONGEST_REST)));
+            } else {
+                look(callback.not_before.max(now).plus(STUCK_AFTER));
+            }
+        }
+        let Some(next) = next.map(end_of_minute) else { return Ok(None) };
+        self.store.due.put(Due { at: next, thing: DueThing::Callbacks { app, minute } }).await?;
+        Ok(Some(next))
     }
 
     async fn sweep(&self) -> Result<(), WorkerError> {

@@ -5,6 +5,7 @@
 
 use model::channel::ChannelKind;
 use model::secret::Secret;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use store::{AwsSettings, Names, SealSettings};
 
@@ -15,7 +16,7 @@ pub struct Config {
     /// (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`, `_SQS`, `_S3`, `_KMS`).
     pub aws: AwsSettings,
     /// `TUISONG_APPS_TABLE`, `TUISONG_TOKENS_TABLE`, `TUISONG_USERS_TABLE`, `TUISONG_TASKS_TABLE`, `TUISONG_BUCKET`,
-    /// `TUISONG_TASKS_QUEUE_URL`, and `TUISONG_DELIVER_<CHANNEL>_QUEUE_URL` per channel.
+    /// `TUISONG_TASKS_QUEUE_URL`, `TUISONG_CALLBACKS_QUEUE_URL`, and `TUISONG_DELIVER_<CHANNEL>_QUEUE_URL` per channel.
     pub names: Names,
     /// `TUISONG_KMS_KEY` (id or ARN), or `TUISONG_KEY_FILE` (32 bytes, one machine only).
     pub seal: SealSettings,
@@ -29,6 +30,9 @@ pub struct Config {
     pub calls_per_10s: u32,
     /// `TUISONG_UPSTREAM_TIMEOUT_MS`: how long a call to a vendor may take, default 8000.
     pub upstream_timeout_ms: u64,
+    /// `TUISONG_CALLBACK_EXCEPTIONS`: `address:port`, separated by commas, that callbacks may go to although they are not
+    /// on the public internet. For a developer's machine; refused in AWS. Default none.
+    pub callback_exceptions: Vec<SocketAddr>,
     /// `TUISONG_LOG`: level filter, default `info`.
     pub log: String,
 }
@@ -88,6 +92,7 @@ impl Config {
             tasks: name("TUISONG_TASKS_TABLE"),
             bucket: name("TUISONG_BUCKET"),
             tasks_queue: name("TUISONG_TASKS_QUEUE_URL"),
+            callbacks_queue: name("TUISONG_CALLBACKS_QUEUE_URL"),
             channel_queues: ChannelKind::ALL
                 .iter()
                 .map(|&channel| (channel, name(&channel_queue_variable(channel))))
@@ -106,6 +111,7 @@ impl Config {
             daily_limit: source.number("TUISONG_DAILY_LIMIT", model::quota::DEFAULT_DAILY_LIMIT, "500")?,
             calls_per_10s: source.number("TUISONG_CALLS_PER_10S", 20, "20")?,
             upstream_timeout_ms: source.number("TUISONG_UPSTREAM_TIMEOUT_MS", 8_000, "8000")?,
+            callback_exceptions: source.exceptions()?,
             log: source.optional("TUISONG_LOG").unwrap_or_else(|| "info".to_owned()),
         })
     }
@@ -132,6 +138,22 @@ impl Source<'_> {
         let wrong =
             || ConfigError::Wrong { name: name.to_owned(), why: "is not a number in range".to_owned(), example };
         text.parse().map_err(|_| wrong())
+    }
+
+    fn exceptions(&self) -> Result<Vec<SocketAddr>, ConfigError> {
+        let name = "TUISONG_CALLBACK_EXCEPTIONS";
+        let wrong =
+            |why: &str| ConfigError::Wrong { name: name.to_owned(), why: why.to_owned(), example: "127.0.0.1:9000" };
+        let Some(text) = self.optional(name) else { return Ok(Vec::new()) };
+        // Lambda sets this one; nothing else does.
+        if self.optional("AWS_LAMBDA_FUNCTION_NAME").is_some() {
+            return Err(wrong(
+                "opens addresses inside a network to whoever may name a URL, so it is refused in AWS; remove it",
+            ));
+        }
+        let parse =
+            |address: &str| address.trim().parse().map_err(|_| wrong("is not a list of addresses with their ports"));
+        text.split(',').map(parse).collect()
     }
 
     fn seal(&self) -> Result<SealSettings, ConfigError> {
@@ -195,6 +217,20 @@ mod tests {
         environment.insert("TUISONG_DAILY_LIMIT", "many");
         let error = read(&environment).unwrap_err().to_string();
         assert!(error.contains("TUISONG_DAILY_LIMIT") && error.contains("500") && !error.contains("many"), "{error}");
+    }
+
+    #[test]
+    fn exceptions_for_callbacks_are_for_one_machine_only() {
+        let mut environment = environment();
+        assert!(read(&environment).unwrap().callback_exceptions.is_empty());
+        environment.insert("TUISONG_CALLBACK_EXCEPTIONS", "127.0.0.1:9000, [::1]:9000");
+        assert_eq!(read(&environment).unwrap().callback_exceptions.len(), 2);
+        environment.insert("AWS_LAMBDA_FUNCTION_NAME", "tuisong-CallbackFunction");
+        let error = read(&environment).unwrap_err().to_string();
+        assert!(error.contains("TUISONG_CALLBACK_EXCEPTIONS") && error.contains("refused in AWS"), "{error}");
+        environment.remove("AWS_LAMBDA_FUNCTION_NAME");
+        environment.insert("TUISONG_CALLBACK_EXCEPTIONS", "localhost");
+        assert!(read(&environment).is_err());
     }
 
     #[test]

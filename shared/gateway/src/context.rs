@@ -1,6 +1,7 @@
 //! What a function is handed at its edge, built once per instance.
 
 use crate::config::Config;
+use crate::in_flight::InFlight;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::remembered::Remembered;
@@ -38,6 +39,9 @@ pub struct Context {
     pub accounts: Remembered<AccountId, WechatAccount>,
     /// Breakers found closed a moment ago.
     pub closed_breakers: Remembered<(AccountId, ChannelKind), ()>,
+    /// Calls to developers' URLs under way, by app.
+    pub callbacks_in_flight: InFlight,
+    callback_http: OnceLock<HttpClient>,
     channels: OnceLock<Registry>,
     in_flight: OnceLock<HashMap<ChannelKind, Arc<Semaphore>>>,
     turns: HashMap<ChannelKind, Arc<Mutex<()>>>,
@@ -71,6 +75,8 @@ impl Context {
             limiter: Limiter::default(),
             accounts: Remembered::for_at_most(ACCOUNT_LIFE),
             closed_breakers: Remembered::for_at_most(BREAKER_LIFE),
+            callbacks_in_flight: InFlight::default(),
+            callback_http: OnceLock::new(),
             channels: OnceLock::new(),
             in_flight: OnceLock::new(),
             turns: ChannelKind::ALL.iter().map(|&kind| (kind, Arc::default())).collect(),
@@ -94,6 +100,15 @@ impl Context {
     pub fn turn(&self, channel: ChannelKind) -> Arc<Mutex<()>> {
         // Every kind has its entry; a lock of its own is the safe answer to a bug.
         self.turns.get(&channel).cloned().unwrap_or_default()
+    }
+
+    /// The client for URLs that developers gave us: it reaches the public internet, the exceptions of the settings, and
+    /// nothing else, and follows no redirect.
+    pub fn callback_http(&self) -> &HttpClient {
+        self.callback_http.get_or_init(|| {
+            let settings = HttpSettings { total_timeout: model::callback::TIMEOUT, ..HttpSettings::default() };
+            HttpClient::guarded_except(settings, self.config.callback_exceptions.iter().copied())
+        })
     }
 
     /// The channels. Built when first asked for: endpoints never do.

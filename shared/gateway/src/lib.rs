@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod function;
+pub mod in_flight;
 pub mod lambda;
 pub mod limiter;
 pub mod metrics;

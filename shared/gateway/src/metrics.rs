@@ -28,6 +28,10 @@ pub enum Metric {
     Redriven,
     /// Breakers opened, by channel.
     BreakerOpened,
+    /// Attempts to call a developer's URL, by outcome.
+    CallbackAttempts,
+    /// Callbacks given up after their last attempt.
+    CallbacksFailed,
     /// Upstream tokens that could not be refreshed.
     TokenRefreshFailed,
     /// Handlers that panicked, by function.
@@ -46,6 +50,8 @@ impl Metric {
         Self::MessageFailed,
         Self::Redriven,
         Self::BreakerOpened,
+        Self::CallbackAttempts,
+        Self::CallbacksFailed,
         Self::TokenRefreshFailed,
         Self::Panicked,
     ];
@@ -62,6 +68,8 @@ impl Metric {
             Self::MessageFailed => "MessageFailed",
             Self::Redriven => "Redriven",
             Self::BreakerOpened => "BreakerOpened",
+            Self::CallbackAttempts => "CallbackAttempts",
+            Self::CallbacksFailed => "CallbacksFailed",
             Self::TokenRefreshFailed => "TokenRefreshFailed",
             Self::Panicked => "Panicked",
         }

@@ -8,6 +8,7 @@ pub mod account;
 pub mod app;
 pub mod audience;
 pub mod batch;
+pub mod callback;
 pub mod certificate;
 pub mod channel;
 pub mod clock;

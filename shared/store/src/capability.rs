@@ -20,6 +20,8 @@ pub enum Resource {
     BucketNames,
     /// The queue of tasks.
     TasksQueue,
+    /// The queue of callbacks.
+    CallbacksQueue,
     /// The queue of a channel.
     ChannelQueue(ChannelKind),
     /// The key that seals secrets.

@@ -47,6 +47,8 @@ pub struct Names {
     pub bucket: String,
     /// URL of the queue of tasks.
     pub tasks_queue: String,
+    /// URL of the queue of callbacks.
+    pub callbacks_queue: String,
     /// URLs of the channels' queues.
     pub channel_queues: Vec<(ChannelKind, String)>,
 }
@@ -82,6 +84,7 @@ struct Inner {
     kms: OnceLock<aws_sdk_kms::Client>,
     seals: crate::seal::Seals,
     leases: crate::ids::Leases,
+    looks: crate::callbacks::Looks,
 }
 
 impl Store {
@@ -98,6 +101,7 @@ impl Store {
             kms: OnceLock::new(),
             seals: crate::seal::Seals::default(),
             leases: crate::ids::Leases::default(),
+            looks: crate::callbacks::Looks::default(),
         }))
     }
 
@@ -116,6 +120,10 @@ impl Store {
 
     pub(crate) fn leases(&self) -> &crate::ids::Leases {
         &self.0.leases
+    }
+
+    pub(crate) fn looks(&self) -> &crate::callbacks::Looks {
+        &self.0.looks
     }
 
     fn http(&self) -> SharedHttpClient {

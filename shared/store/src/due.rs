@@ -1,9 +1,9 @@
-//! The due list (Tasks table): tasks to be looked at, by time. Spread over [`keys::DUE_SHARDS`] partitions.
+//! The due list (Tasks table): tasks and callbacks to be looked at, by time. Spread over [`keys::DUE_SHARDS`] partitions.
 
-use crate::StoreError;
 use crate::db::{Ask, Range, sort_key};
 use crate::item::Item;
-use crate::keys::{self, Key};
+use crate::keys::{self, DueThing, Key};
+use crate::{Store, StoreError};
 use model::clock::Timestamp;
 use model::ids::TaskId;
 use model::limits;
@@ -24,15 +24,27 @@ pub struct Due {
     /// When.
     pub at: Timestamp,
     /// What.
-    pub task: TaskId,
+    pub thing: DueThing,
+}
+
+impl Due {
+    fn key(self) -> Key {
+        match self.thing {
+            DueThing::Task(task) => keys::due(self.at, task),
+            DueThing::Callbacks { app, minute } => keys::due_callbacks(self.at, app, minute),
+        }
+    }
 }
 
 impl DueWriter {
     /// Has `task` looked at, at `at` (rounded down to the second).
     pub async fn add(&self, task: TaskId, at: Timestamp) -> Result<(), StoreError> {
-        let key = keys::due(at, task);
-        let item = Item::keyed(key.pk, key.sk).expiring(at.plus(limits::TASK_RETENTION)).build();
-        self.0.put(&self.0.names().tasks, item).await
+        self.put(Due { at, thing: DueThing::Task(task) }).await
+    }
+
+    /// Puts an entry on the list. Putting it twice is putting it once.
+    pub async fn put(&self, due: Due) -> Result<(), StoreError> {
+        put_due(&self.0, due).await
     }
 }
 
@@ -40,7 +52,7 @@ impl DueReader {
     /// At most `limit` entries of one shard that are due by `by`, the oldest first, from the one after `after` on.
     pub async fn due(&self, shard: u64, after: Option<Due>, by: Timestamp, limit: i32) -> Result<Vec<Due>, StoreError> {
         // `~` sorts behind every digit: just behind the entry itself.
-        let from = after.map_or_else(|| "0".to_owned(), |due| format!("{}~", keys::due(due.at, due.task).sk));
+        let from = after.map_or_else(|| "0".to_owned(), |due| format!("{}~", due.key().sk));
         let to = keys::due_until(by);
         if from > to {
             return Ok(Vec::new());
@@ -49,12 +61,17 @@ impl DueReader {
         ask.limit = Some(limit);
         let page = self.0.query_page(&ask, None).await?;
         let entries = page.items.iter().filter_map(|item| keys::parse_due(sort_key(item)));
-        Ok(entries.map(|(at, task)| Due { at, task }).collect())
+        Ok(entries.map(|(at, thing)| Due { at, thing }).collect())
     }
 
     /// Strikes an entry off.
     pub async fn done(&self, due: Due) -> Result<(), StoreError> {
-        let Key { pk, sk } = keys::due(due.at, due.task);
-        self.0.delete(&self.0.names().tasks, Key { pk, sk }).await
+        self.0.delete(&self.0.names().tasks, due.key()).await
     }
+}
+
+pub(crate) async fn put_due(store: &Store, due: Due) -> Result<(), StoreError> {
+    let key = due.key();
+    let item = Item::keyed(key.pk, key.sk).expiring(due.at.plus(limits::TASK_RETENTION)).build();
+    store.put(&store.names().tasks, item).await
 }

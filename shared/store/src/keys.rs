@@ -2,6 +2,7 @@
 //! back. `pk` and `sk` are strings everywhere; numbers inside them are padded so that they sort.
 
 use model::batch::{BatchId, Part};
+use model::callback::CallbackId;
 use model::channel::ChannelKind;
 use model::clock::{Day, Timestamp};
 use model::follow::{Followed, ListClass};
@@ -73,6 +74,11 @@ pub const APPS: &str = "APPS";
 /// Apps: `IDS#<what>` / `HEAD`: the last id given to an app, a topic or a product.
 pub fn last_id(what: &str) -> Key {
     Key::new(format!("IDS#{what}"), "HEAD")
+}
+
+/// Apps: `APP#<app>` / `CALLBACK`: the secrets that sign what the app's developer is told.
+pub fn callback_secrets(app: AppId) -> Key {
+    Key::new(format!("APP#{app}"), "CALLBACK")
 }
 
 /// Apps: `ACCOUNTS` / …: every WeChat account. Few, read by the token refresher as a list and by the workers one by one,
@@ -299,6 +305,12 @@ pub fn due(at: Timestamp, task: TaskId) -> Key {
     Key::new(due_shard(task.block().get() % DUE_SHARDS), format!("{:012}#{:016}", at.seconds(), task.get()))
 }
 
+/// Tasks: `DUE#<shard>` / `<epoch s, 12 digits>#C<app>#<minute>`: look at the callbacks of `app` for what happened in
+/// that minute (since the epoch) at that time. One entry for all of them.
+pub fn due_callbacks(at: Timestamp, app: AppId, minute: i64) -> Key {
+    Key::new(due_shard(app.get() % DUE_SHARDS), format!("{:012}#C{app}#{minute}", at.seconds()))
+}
+
 /// Partition of a due shard.
 pub fn due_shard(shard: u64) -> String {
     format!("DUE#{shard}")
@@ -309,10 +321,41 @@ pub fn due_until(at: Timestamp) -> String {
     format!("{:012}#~", at.seconds())
 }
 
-/// Task and time in the sort key of a due entry.
-pub fn parse_due(sort: &str) -> Option<(Timestamp, TaskId)> {
-    let (at, task) = sort.split_once('#')?;
-    Some((Timestamp::from_seconds(at.parse().ok()?), TaskId::new(task.parse().ok()?)))
+/// Time in the sort key of a due entry, and what is to be looked at.
+pub fn parse_due(sort: &str) -> Option<(Timestamp, DueThing)> {
+    let (at, thing) = sort.split_once('#')?;
+    let thing = match thing.strip_prefix('C') {
+        Some(callbacks) => {
+            let (app, minute) = callbacks.split_once('#')?;
+            DueThing::Callbacks { app: AppId::new(app.parse().ok()?), minute: minute.parse().ok()? }
+        }
+        None => DueThing::Task(TaskId::new(thing.parse().ok()?)),
+    };
+    Some((Timestamp::from_seconds(at.parse().ok()?), thing))
+}
+
+/// What stands on the due list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueThing {
+    /// A task.
+    Task(TaskId),
+    /// An app's callbacks for what happened in one minute since the epoch.
+    Callbacks {
+        /// The app.
+        app: AppId,
+        /// The minute.
+        minute: i64,
+    },
+}
+
+/// Tasks: `CALLBACKS#<app>` / …: what the app's developer is told of, by time.
+pub fn callbacks(app: AppId) -> String {
+    format!("CALLBACKS#{app}")
+}
+
+/// Tasks: `CALLBACKS#<app>` / `<callback id>`: one callback with its attempts.
+pub fn callback(app: AppId, id: &CallbackId) -> Key {
+    Key::new(callbacks(app), id.as_str())
 }
 
 /// Tasks: `SWEEP` / `STATE`: how far the sweep has come.
@@ -364,7 +407,9 @@ mod tests {
     #[test]
     fn what_a_key_says_can_be_read_back() {
         let at = Timestamp::from_seconds(1_795_449_600);
-        assert_eq!(parse_due(&due(at, TaskId::new(77)).sk), Some((at, TaskId::new(77))));
+        assert_eq!(parse_due(&due(at, TaskId::new(77)).sk), Some((at, DueThing::Task(TaskId::new(77)))));
+        let callbacks = DueThing::Callbacks { app: AppId::new(9), minute: 29_924_160 };
+        assert_eq!(parse_due(&due_callbacks(at, AppId::new(9), 29_924_160).sk), Some((at, callbacks)));
         assert_eq!(parse_due("nonsense"), None);
         for part in [Part::Direct, Part::Topic { index: 2, shard: 11 }] {
             let batch = BatchId { task: TaskId::new(123), part, number: 45 };

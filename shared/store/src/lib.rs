@@ -18,6 +18,8 @@ pub mod accounts;
 pub mod apps;
 pub mod audience;
 pub mod breakers;
+pub mod callback_secrets;
+pub mod callbacks;
 pub mod claims;
 pub mod due;
 pub mod followers;

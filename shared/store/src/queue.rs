@@ -7,9 +7,10 @@ use crate::{Store, StoreError, item};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::batch::{Batch, Part};
+use model::callback::CallbackId;
 use model::channel::ChannelKind;
 use model::clock::Timestamp;
-use model::ids::{Owner, TaskId};
+use model::ids::{AppId, Owner, TaskId};
 use model::limits;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -62,6 +63,19 @@ pub enum TaskMessage {
     },
 }
 
+/// A message on the queue of callbacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CallbackMessage {
+    /// A callback is to be tried.
+    CallbackV1 {
+        /// Whose.
+        app: AppId,
+        /// Which.
+        id: CallbackId,
+    },
+}
+
 /// A message on a channel's queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -104,6 +118,33 @@ impl Hints {
             .collect::<Result<Vec<_>, StoreError>>()?;
         send_all(&self.0, &self.0.names().tasks_queue, entries).await
     }
+}
+
+/// Sends a hint at a callback, to be read after `delay` (at most [`limits::QUEUE_DELAY`], in whole seconds, rounded up).
+pub(crate) async fn send_callback(
+    store: &Store,
+    app: AppId,
+    id: &CallbackId,
+    delay: Duration,
+) -> Result<(), StoreError> {
+    let message = CallbackMessage::CallbackV1 { app, id: id.clone() };
+    store
+        .sqs()
+        .send_message()
+        .queue_url(&store.names().callbacks_queue)
+        .message_group_id(app.to_string())
+        .message_body(item::json("callback message", &message)?)
+        .set_delay_seconds(delay_seconds(delay))
+        .send()
+        .await
+        .map(|_| ())
+        .map_err(failed("SendMessage"))
+}
+
+/// SQS's delay: whole seconds, rounded up; none for none.
+fn delay_seconds(delay: Duration) -> Option<i32> {
+    let seconds = delay.min(limits::QUEUE_DELAY).as_millis().div_ceil(1000);
+    (seconds > 0).then(|| i32::try_from(seconds).unwrap_or(i32::MAX))
 }
 
 impl Batches {
@@ -161,12 +202,11 @@ async fn send_call(store: &Store, queue: &str, entries: Vec<Entry>) -> Result<()
         .into_iter()
         .enumerate()
         .map(|(index, entry)| {
-            let seconds = entry.delay.min(limits::QUEUE_DELAY).as_millis().div_ceil(1000);
             SendMessageBatchRequestEntry::builder()
                 .id(index.to_string())
                 .message_body(entry.body)
                 .message_group_id(entry.group)
-                .set_delay_seconds((seconds > 0).then(|| i32::try_from(seconds).unwrap_or(i32::MAX)))
+                .set_delay_seconds(delay_seconds(entry.delay))
                 .build()
                 .map_err(|error| StoreError::corrupt("queue entry", error))
         })

@@ -16,6 +16,7 @@ use store::Capability;
 use store::accounts::AccountWriter;
 use store::breakers::Gate;
 use store::follows::FollowWriter;
+use store::keys::DueThing;
 use support::{Town, until};
 
 /// 45009: nothing more before midnight in Beijing, and nobody has failed.
@@ -29,7 +30,7 @@ async fn a_spent_quota_is_waited_out_until_midnight_in_beijing() {
     quiet(&town).await;
     let midnight = noon.beijing_day().end();
     assert_eq!(gate(&town, &account()).await, Gate::Open { until: midnight, whole_account: false });
-    assert!(due_list(&town).await.iter().any(|due| due.task == sent.task && due.at >= midnight));
+    assert!(due_list(&town).await.iter().any(|due| due.thing == DueThing::Task(sent.task) && due.at >= midnight));
     let called = sends(&town);
 
     let later = direct(&town, "afterwards", &[3]).await;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use store::Capability;
 use store::breakers::{Breakers, Gate, Trip};
-use store::keys;
+use store::keys::{self, DueThing};
 use support::Town;
 
 async fn recover(town: &Town) -> Result<(), gateway::WorkerError> {
@@ -40,7 +40,7 @@ async fn recovering_forgets_nobody_who_rests() {
     for _ in 0..3 {
         lose_the_queues(&town).await;
         recover(&town).await.expect("a run");
-        assert!(due_list(&town).await.iter().any(|due| due.task == sent.task), "still on the list");
+        assert!(due_list(&town).await.iter().any(|due| due.thing == DueThing::Task(sent.task)), "still on the list");
     }
     work(&town).await;
     assert_eq!(receivers(&town, "in an hour"), [""; 0], "not before its time");
@@ -72,7 +72,10 @@ async fn one_unreadable_task_holds_up_no_other() {
     work(&town).await;
     assert_eq!(receivers(&town, "found"), [openid(2)]);
     assert_eq!(town.status(sent.messages[0]).await, 3);
-    assert!(due_list(&town).await.iter().any(|due| due.task == foreign.task), "it is looked at again, once it can be");
+    assert!(
+        due_list(&town).await.iter().any(|due| due.thing == DueThing::Task(foreign.task)),
+        "it is looked at again, once it can be"
+    );
     town.close().await;
 }
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use store::Capability;
 use store::breakers::Gate;
 use store::follows::Follows;
+use store::keys::DueThing;
 use support::{Town, until};
 
 const fn status(status: StatusCode) -> Effect {
@@ -112,7 +113,7 @@ async fn a_long_retry_after_is_waited_for_on_the_due_list() {
     let accepted = town.now();
     let sent = direct(&town, "much later", &[1]).await;
     until("the first attempt", || async { sends(&town) == 1 && depth(&town, BATCHES).await == 0 }).await;
-    assert!(due_list(&town).await.iter().any(|due| due.task == sent.task));
+    assert!(due_list(&town).await.iter().any(|due| due.thing == DueThing::Task(sent.task)));
     while town.now().since(accepted) < Duration::from_secs(1130) {
         minutes(&town, 1).await;
     }

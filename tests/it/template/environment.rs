@@ -13,6 +13,7 @@ const BY_LAMBDA: &[(&str, &str)] =
 /// Read, but not set by the template, each for a reason.
 const NOT_OURS: &[(&str, &str)] = &[
     ("TUISONG_KEY_FILE", "one machine only: in AWS the key is KMS's"),
+    ("TUISONG_CALLBACK_EXCEPTIONS", "one machine only: in AWS it is refused"),
     ("TUISONG_UPSTREAM_TIMEOUT_MS", "the default fits the timeouts of the template"),
 ];
 

@@ -94,6 +94,7 @@ pub(crate) fn triggers(project: &Project) -> Vec<String> {
         }
         let expected: BTreeSet<String> = match (function.kind, function.name) {
             (Kind::Queue { .. }, "fanout") => BTreeSet::from([attribute("TasksQueue", "Arn").to_string()]),
+            (Kind::Queue { .. }, "callback") => BTreeSet::from([attribute("CallbacksQueue", "Arn").to_string()]),
             (Kind::Queue { .. }, "deliver") => {
                 channels::queues().map(|queue| attribute(&queue, "Arn").to_string()).collect()
             }

@@ -78,6 +78,7 @@ fn arn(resource: Resource) -> Value {
         Resource::Bucket => json!({ "Fn::Sub": "${Bucket.Arn}/*" }),
         Resource::BucketNames => attribute("Bucket", "Arn"),
         Resource::TasksQueue => attribute("TasksQueue", "Arn"),
+        Resource::CallbacksQueue => attribute("CallbacksQueue", "Arn"),
         Resource::ChannelQueue(channel) => attribute(&channels::queue(channel), "Arn"),
         Resource::Key => attribute("SealKey", "Arn"),
     }
@@ -93,6 +94,7 @@ fn name(resource: Resource) -> (String, Value) {
         Resource::Tasks => variable("TUISONG_TASKS_TABLE", "TasksTable"),
         Resource::Bucket | Resource::BucketNames => variable("TUISONG_BUCKET", "Bucket"),
         Resource::TasksQueue => variable("TUISONG_TASKS_QUEUE_URL", "TasksQueue"),
+        Resource::CallbacksQueue => variable("TUISONG_CALLBACKS_QUEUE_URL", "CallbacksQueue"),
         Resource::ChannelQueue(channel) => variable(&channel_queue_variable(channel), &channels::queue(channel)),
         Resource::Key => ("TUISONG_KMS_KEY".to_owned(), attribute("SealKey", "Arn")),
     }

@@ -6,8 +6,9 @@ use super::guard::{self, Forbidden};
 use super::request::{HttpRequest, HttpResponse};
 use super::retry_after;
 use bytes::Bytes;
-use http::{HeaderValue, Request, Uri, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -97,14 +98,27 @@ impl HttpClient {
 
     /// Sends `request` and reads the whole answer. Any status is an answer; a redirect is not followed.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.within_time(request, async |prepared| self.exchange(prepared).await).await
+    }
+
+    /// Sends `request` and takes the status for the whole answer: nothing of a body is read, so neither its size nor how
+    /// slowly it comes matters. The connection is closed unless the body was there with the head.
+    pub async fn status(&self, request: HttpRequest) -> Result<StatusCode, HttpError> {
+        self.within_time(request, async |prepared| Ok(self.head(prepared).await?.status())).await
+    }
+
+    async fn within_time<T>(
+        &self,
+        request: HttpRequest,
+        exchange: impl AsyncFnOnce(Request<Full<Bytes>>) -> Result<T, Failure>,
+    ) -> Result<T, HttpError> {
         let name = request.redacted();
         let mut prepared = match self.prepare(request) {
             Ok(prepared) => prepared,
             Err(refusal) => return Err(HttpError::BadUrl { request: name, refusal }),
         };
         let captured = capture_connection(&mut prepared);
-        let exchange = self.exchange(prepared);
-        match tokio::time::timeout(self.0.settings.total_timeout, exchange).await {
+        match tokio::time::timeout(self.0.settings.total_timeout, exchange(prepared)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(failure)) => Err(self.explain(name, failure)),
             // A request is given to a connection before its first byte is written: without one, nothing went out.
@@ -136,13 +150,17 @@ impl HttpClient {
         Ok(prepared)
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<HttpResponse, Failure> {
-        let limit = self.0.settings.max_response_bytes;
+    async fn head(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
         // After a thaw the ends of connections are known to the operating system, not yet to the pool. A yield lets the
         // runtime look, and the second one lets what it found be acted upon before a connection is picked.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
-        let (head, body) = self.pool().request(request).await.map_err(Failure::Request)?.into_parts();
+        self.pool().request(request).await.map_err(Failure::Request)
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<HttpResponse, Failure> {
+        let limit = self.0.settings.max_response_bytes;
+        let (head, body) = self.head(request).await?.into_parts();
         let body = Limited::new(body, limit).collect().await.map_err(Failure::Body)?.to_bytes();
         self.touch();
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());

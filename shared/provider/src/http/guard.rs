@@ -6,9 +6,11 @@
 //! address registries (<https://www.iana.org/assignments/iana-ipv4-special-registry>,
 //! <https://www.iana.org/assignments/iana-ipv6-special-registry>, read 2026-11).
 
+use super::Refusal;
 use http::Uri;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 use url::{Host, Url};
 
 /// The connection was refused by the guard.
@@ -40,6 +42,39 @@ pub fn is_forbidden_host(url: &Url) -> bool {
         None => true,
     }
 }
+
+/// Why `text` cannot be saved as a URL that will be called; `None` when nothing speaks against it today.
+///
+/// The checks of a guarded client, without a call: form, scheme, credentials, literal address, and what the name
+/// resolves to. A name that does not resolve (yet) passes, for nothing can be reached through it; the client checks
+/// again whenever it connects.
+pub async fn refuses(text: &str, exceptions: &[SocketAddr]) -> Option<Refusal> {
+    let Ok(url) = Url::parse(text) else { return Some(Refusal::Malformed) };
+    if !matches!(url.scheme(), "http" | "https") {
+        return Some(Refusal::Scheme);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Some(Refusal::Credentials);
+    }
+    let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else { return Some(Refusal::Malformed) };
+    let addresses: Vec<SocketAddr> = match host {
+        Host::Ipv4(address) => vec![SocketAddr::new(address.into(), port)],
+        Host::Ipv6(address) => vec![SocketAddr::new(address.into(), port)],
+        Host::Domain(name) => {
+            match tokio::time::timeout(RESOLVING, tokio::net::lookup_host((name, port))).await {
+                Ok(Ok(addresses)) => addresses.collect(),
+                // A name that only ever means this machine is refused whatever the resolver says.
+                Ok(Err(_)) | Err(_) if is_forbidden_host(&url) => return Some(Refusal::Address),
+                Ok(Err(_)) | Err(_) => Vec::new(),
+            }
+        }
+    };
+    let closed = |address: &SocketAddr| !is_public(address.ip()) && !exceptions.contains(address);
+    addresses.iter().any(closed).then_some(Refusal::Address)
+}
+
+/// How long a name may take to resolve at the door.
+const RESOLVING: Duration = Duration::from_secs(2);
 
 /// Checks a host that is an address; a name passes, for the resolver to judge.
 pub(super) fn check_literal(uri: &Uri, exceptions: &HashSet<SocketAddr>) -> Result<(), Forbidden> {

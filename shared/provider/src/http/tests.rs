@@ -82,6 +82,18 @@ async fn an_answer_is_read_up_to_the_limit() {
     assert!(matches!(error, HttpError::TooLarge { limit: 1000, .. }), "{error:?}");
 }
 
+/// A receiver that never stops talking has said all that matters with its status.
+#[tokio::test]
+async fn a_status_is_taken_without_its_body() {
+    let server = Server::start(|_| Reply::json("x".repeat(5_000_000))).await;
+    let client = HttpClient::new(quick());
+    let status = client.status(HttpRequest::post_json(server.url("/"), "{}")).await.unwrap();
+    assert_eq!(status.as_u16(), 200);
+    let hanging = Server::start(|_| Reply::Hang(Duration::from_secs(5))).await;
+    let error = client.status(HttpRequest::post_json(hanging.url("/"), "{}")).await.unwrap_err();
+    assert!(matches!(error, HttpError::Unknown { .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_url_that_cannot_be_called_says_why() {
     let client = HttpClient::new(quick());

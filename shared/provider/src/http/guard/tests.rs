@@ -156,6 +156,27 @@ fn the_door_knows_most_disguises_as_addresses() {
 }
 
 #[tokio::test]
+async fn the_door_refuses_what_the_client_would() {
+    for host in DISGUISES {
+        let refused = refuses(&format!("https://{host}/hook"), &[]).await;
+        assert!(matches!(refused, Some(Refusal::Address | Refusal::Malformed)), "{host}: {refused:?}");
+    }
+    for (url, refusal) in [
+        ("hook", Refusal::Malformed),
+        ("ftp://198.200.1.1/", Refusal::Scheme),
+        ("file:///etc/passwd", Refusal::Scheme),
+        ("https://user@198.200.1.1/", Refusal::Credentials),
+    ] {
+        assert_eq!(refuses(url, &[]).await, Some(refusal), "{url}");
+    }
+    assert_eq!(refuses("https://198.200.1.1/hook?x=1", &[]).await, None);
+    assert_eq!(refuses("https://does-not-resolve.invalid/", &[]).await, None, "nothing is reached through it");
+    let open = "127.0.0.1:9000".parse().unwrap();
+    assert_eq!(refuses("http://127.0.0.1:9000/hook", &[open]).await, None);
+    assert_eq!(refuses("http://127.0.0.1:9001/hook", &[open]).await, Some(Refusal::Address), "another port");
+}
+
+#[tokio::test]
 async fn a_name_is_judged_by_what_it_resolves_to() {
     let server = Server::start(|_| Reply::json("{}")).await;
     // An exception, so that the name gets as far as the resolver.
