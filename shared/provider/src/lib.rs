@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`channel`] | the trait, the call, the registry and its settings |
 //! | [`http`] | the one HTTP client, and its guarded form for URLs that strangers gave |
+//! | [`meizu`], [`oppo`], [`vivo`], [`xiaomi`] | channels to phones, which the registry does not know yet |
 //! | [`token`] | the one holder of an upstream's access token |
 //! | [`vendor`] | what the channels to phones share |
 //! | [`wechat`] | what every WeChat channel shares: error table, token call, client |
@@ -20,13 +21,17 @@
 
 pub mod channel;
 pub mod http;
+pub mod meizu;
+pub mod oppo;
 pub mod token;
 pub mod vendor;
+pub mod vivo;
 pub mod wechat;
 pub mod wechat_custom;
 pub mod wechat_event;
 pub mod wechat_subscribe;
 pub mod wechat_template;
+pub mod xiaomi;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -11,6 +11,10 @@
 //! `fn answer(&self, request: &Request<Bytes>, now_ms: i64) -> Response<Bytes>`.
 
 pub mod desk;
+pub mod meizu;
+pub mod oppo;
+pub mod vivo;
+pub mod xiaomi;
 
 pub use desk::{Accepted, Desk};
 

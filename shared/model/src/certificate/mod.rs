@@ -7,10 +7,18 @@
 mod apns;
 mod fcm;
 mod huawei;
+mod meizu;
+mod oppo;
+mod vivo;
+mod xiaomi;
 
 pub use apns::{ApnsCertificate, ApnsKey, ApnsKeyError};
 pub use fcm::{FcmCertificate, ServiceAccount};
 pub use huawei::{HuaweiCertificate, HuaweiReceiptKey};
+pub use meizu::MeizuCertificate;
+pub use oppo::{OppoCategory, OppoCertificate};
+pub use vivo::VivoCertificate;
+pub use xiaomi::{XiaomiCertificate, XiaomiRegion};
 
 use serde::{Deserialize, Serialize};
 

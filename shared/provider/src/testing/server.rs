@@ -30,7 +30,6 @@ impl Seen {
     }
 
     /// The same for a stand-in.
-    #[allow(dead_code)]
     pub(crate) fn request(&self) -> http::Request<bytes::Bytes> {
         let mut lines = self.head.lines();
         let mut first = lines.next().unwrap_or_default().split(' ');
@@ -71,7 +70,6 @@ impl Reply {
     }
 
     /// What a stand-in answers.
-    #[allow(dead_code)]
     pub(crate) fn of(answer: &http::Response<bytes::Bytes>) -> Self {
         let headers = [("content-type", &http::header::CONTENT_TYPE), ("retry-after", &http::header::RETRY_AFTER)];
         let given = headers

@@ -37,7 +37,12 @@ pub const fn of_call(error: &HttpError) -> Ended {
 /// There is no token to call with. The holder has logged why.
 pub fn of_token(error: &TokenError) -> Ended {
     let attempt = error.attempt();
-    Ended::with(attempt.outcome, attempt.vendor_code, "no_token")
+    let outcome = match attempt.outcome {
+        // It stands in the way of this vendor alone.
+        Outcome::Auth => Outcome::Config,
+        other => other,
+    };
+    Ended::with(outcome, attempt.vendor_code, "no_token")
 }
 
 /// An answer that is not what the vendor documents. It is not known what became of the message.

@@ -6,13 +6,30 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | `call` | a call that answers JSON with a code in it: reading it, and what a failure means |
+//! | `chunks` | many targets in calls of a limited size |
 //! | [`code`] | a vendor's code, sent as a number or as a string |
 //! | [`fault`] | what a failed call means, where the vendor's own table says nothing |
+//! | `form` | bodies of `application/x-www-form-urlencoded`, with what is common encoded once |
 //! | [`guard`] | telling dead tokens from a wrong certificate |
+//! | `link` | the way to a vendor's server |
+//! | [`receipt`] | what vendors report later, and the parameter that says what about |
+//! | `tokens` | calls under a token that the vendor issues |
+//! | `words` | title and text for vendors that need both |
 
+pub(crate) mod call;
+pub(crate) mod chunks;
 pub mod code;
 pub mod fault;
+pub(crate) mod form;
 pub mod guard;
+pub(crate) mod link;
+pub mod receipt;
+pub(crate) mod tokens;
+pub(crate) mod words;
+
+#[cfg(test)]
+mod tests;
 
 use model::clock::Timestamp;
 use model::ids::{DeviceToken, TaskId};
@@ -81,13 +98,31 @@ impl Ended {
         Self::with(Outcome::Ok { vendor_id: None }, None, "ok")
     }
 
-    /// It ended with `outcome`.
+    /// It ended with `outcome`. Of a dead token and a refused message another vendor may know better; a muted device is
+    /// to stay silent.
     pub const fn with(outcome: Outcome, vendor_code: Option<i32>, reason: &'static str) -> Self {
-        Self { attempt: Attempt::failed(outcome, vendor_code), reason, dead_since: None, doubtful: false }
+        let elsewhere = matches!(outcome, Outcome::Invalid | Outcome::Content);
+        let attempt = Attempt::failed(outcome, vendor_code).or_elsewhere(elsewhere);
+        Self { attempt, reason, dead_since: None, doubtful: false }
+    }
+
+    /// The vendor has nothing that carries a message of this kind; nothing was sent.
+    pub(crate) const fn not_carried() -> Self {
+        Self::with(Outcome::Content, None, "not_carried")
     }
 
     /// The same for each of `count` targets.
     pub fn times(self, count: usize) -> Vec<Self> {
         vec![self; count]
     }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -1,0 +1,99 @@
+//! Receipts: what a vendor reports later about a notification that it accepted.
+//!
+//! The vendors here sign nothing. So a receipt is believed for two reasons: it came to an address with a secret in its
+//! path (checked before these functions are called), and it brings back a parameter that only we can have made
+//! ([`ReceiptSigner`]), which names the task. Reading one is a pure function in the vendor's folder.
+
+use super::hex;
+use model::ids::{DeviceToken, TaskId};
+use model::secret::Secret;
+use ring::hmac;
+use subtle::ConstantTimeEq;
+
+/// What became of one delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// It arrived on the device.
+    Delivered,
+    /// Its user tapped it.
+    Clicked,
+    /// The token is dead: forget it.
+    Invalid,
+    /// The device or its user does not show it; the token lives.
+    Suppressed,
+    /// The app's or the device's quota was gone.
+    OverQuota,
+    /// The vendor names something that we do not know, or that means nothing for us. Count nothing.
+    Other,
+}
+
+/// One delivery in a receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The device.
+    pub token: DeviceToken,
+    /// What we gave the vendor to bring back, unchecked; empty when it brought nothing.
+    pub param: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Why the body of a receipt call is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// It does not prove that it is the vendor's. Answer 401 and count nothing.
+    #[error("the receipt does not carry the token that is set in the vendor's console")]
+    Unauthorised,
+    /// It is not of the vendor's form.
+    #[error("the receipt is not of the vendor's form: {0}")]
+    Malformed(&'static str),
+}
+
+/// Makes and checks the parameter that a vendor brings back with a receipt:
+/// `<task>.<first 16 hexadecimal digits of HMAC-SHA256(secret, app|task|channel)>`, at most 33 characters (the shortest
+/// limit of any vendor is 50).
+pub struct ReceiptSigner(hmac::Key);
+
+/// Hexadecimal digits of the signature: 64 bits, for a check that can only be tried online.
+const SIGNATURE_DIGITS: usize = 16;
+
+impl ReceiptSigner {
+    /// A signer with the deployment's receipt secret.
+    pub fn new(secret: &Secret<Vec<u8>>) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose()))
+    }
+
+    /// The parameter for a task of `app` on `channel`.
+    pub fn param(&self, app: &str, task: TaskId, channel: &str) -> String {
+        let tag = hmac::sign(&self.0, format!("{app}|{task}|{channel}").as_bytes());
+        let mut param = format!("{task}.{}", hex(tag.as_ref()));
+        param.truncate(param.len() - 2 * tag.as_ref().len() + SIGNATURE_DIGITS);
+        param
+    }
+
+    /// The task that `param` names, if it was made for `app` and `channel`. It takes a time that does not tell how much
+    /// of it is right.
+    pub fn task(&self, app: &str, channel: &str, param: &str) -> Option<TaskId> {
+        let (task, _) = param.split_once('.')?;
+        let task = TaskId::new(task.parse().ok()?);
+        let made = self.param(app, task, channel);
+        bool::from(made.as_bytes().ct_eq(param.as_bytes())).then_some(task)
+    }
+}
+
+impl std::fmt::Debug for ReceiptSigner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReceiptSigner")
+    }
+}
+
+/// One receipt per token of a comma list.
+pub(crate) fn each<'a>(targets: &'a str, param: &'a str, event: Event) -> impl Iterator<Item = Report> + use<'a> {
+    let tokens = targets.split(',').map(str::trim).filter(|token| !token.is_empty());
+    tokens.map(move |token| Report { token: DeviceToken::new(token), param: param.to_owned(), event })
+}
+
+/// The value of a field of a form body; `None` when it is not there.
+pub(crate) fn form_field(body: &[u8], name: &str) -> Option<String> {
+    url::form_urlencoded::parse(body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}

@@ -1,0 +1,136 @@
+use super::*;
+use crate::http::HttpResponse;
+use crate::vendor::call::{Answer, CallError, read};
+use crate::vendor::receipt::{Event, ReceiptSigner, Report, each};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use std::time::Duration;
+
+#[derive(Debug, Deserialize)]
+struct Plain {
+    code: code::Code,
+}
+
+impl Answer for Plain {
+    const OK: code::Code = code::Code(0);
+
+    fn code(&self) -> code::Code {
+        self.code
+    }
+
+    fn words(&self) -> (&str, &str) {
+        ("text", "id")
+    }
+}
+
+fn response(status: u16, body: &'static str) -> HttpResponse {
+    HttpResponse {
+        status: StatusCode::from_u16(status).unwrap(),
+        content_type: String::new(),
+        retry_after: Some(Duration::from_secs(9)),
+        headers: HeaderMap::new(),
+        body: Bytes::from_static(body.as_bytes()),
+    }
+}
+
+#[test]
+fn a_code_counts_at_any_status_but_5xx_and_success_at_2xx_only() {
+    let code = |status, body| match read::<Plain>(&response(status, body)) {
+        Ok(_) => "ok".to_owned(),
+        Err(CallError::Code { code, .. }) => code.to_string(),
+        Err(CallError::Status { status, .. }) => status.as_str().to_owned(),
+        Err(CallError::Unreadable { .. }) => "unreadable".to_owned(),
+        Err(other) => panic!("{other}"),
+    };
+    assert_eq!(code(200, r#"{"code":"0"}"#), "ok");
+    assert_eq!(code(200, r#"{"code":7}"#), "7");
+    assert_eq!(code(400, r#"{"code":"7"}"#), "7");
+    assert_eq!(code(404, r#"{"code":0}"#), "404");
+    assert_eq!(code(403, "<html>"), "403");
+    assert_eq!(code(500, r#"{"code":7}"#), "500");
+    assert_eq!(code(302, ""), "302");
+    for body in ["", "[]", "{}", "null", r#"{"code":null}"#] {
+        assert_eq!(code(200, body), "unreadable", "{body}");
+    }
+}
+
+#[test]
+fn what_the_vendor_asks_for_comes_before_the_tables_delay() {
+    let error = read::<Plain>(&response(200, r#"{"code":7}"#)).unwrap_err();
+    assert_eq!(error.ended(|_| fault::later_by(60)).attempt.outcome, fault::later_by(9));
+    assert_eq!(error.ended(|_| Outcome::Content), call::of_code_alone(Outcome::Content, code::Code(7)));
+    let error = read::<Plain>(&response(503, "")).unwrap_err();
+    assert_eq!(error.ended(|_| Outcome::Content).attempt.outcome, fault::later_by(9));
+}
+
+#[test]
+fn a_token_call_blames_no_message() {
+    for outcome in [Outcome::Content, Outcome::TooLarge, Outcome::Invalid, Outcome::Config, Outcome::Suppressed] {
+        let error = read::<Plain>(&response(200, r#"{"code":7}"#)).unwrap_err();
+        let of_code: fn(code::Code) -> Outcome = match outcome {
+            Outcome::Content => |_| Outcome::Content,
+            Outcome::TooLarge => |_| Outcome::TooLarge,
+            Outcome::Invalid => |_| Outcome::Invalid,
+            Outcome::Config => |_| Outcome::Config,
+            _ => |_| Outcome::Suppressed,
+        };
+        assert_eq!(error.of_token_call(of_code).outcome, Outcome::Auth);
+    }
+    let error = read::<Plain>(&response(502, "")).unwrap_err();
+    assert_eq!(error.of_token_call(|_| Outcome::Content).outcome, fault::later_by(9));
+}
+
+#[test]
+fn a_refusal_may_be_answered_by_another_vendor_and_silence_may_not() {
+    let elsewhere = |outcome| Ended::with(outcome, None, "x").attempt.elsewhere;
+    assert!(elsewhere(Outcome::Invalid) && elsewhere(Outcome::Content) && Ended::not_carried().attempt.elsewhere);
+    assert!(!elsewhere(Outcome::Suppressed), "its user does not want it");
+    assert!(!Ended::ok().attempt.elsewhere);
+    // The other vendors know us by other keys.
+    assert_eq!(fault::of_token(&crate::token::TokenError::Refused).attempt.outcome, Outcome::Config);
+}
+
+#[test]
+fn a_receipts_parameter_is_short_and_only_ours() {
+    let signer = ReceiptSigner::new(&Secret::new(b"receipt-secret".to_vec()));
+    let param = signer.param("demo", TaskId::new(42), "xiaomi");
+    assert_eq!(param, "42.ea889e78066d7e65", "computed with another implementation");
+    assert!(signer.param("demo", TaskId::new((1 << 53) - 1), "xiaomi").len() <= 50);
+    assert_eq!(signer.task("demo", "xiaomi", &param), Some(TaskId::new(42)));
+    for (app, channel, param) in [
+        ("other", "xiaomi", &*param),
+        ("demo", "oppo", &*param),
+        ("demo", "xiaomi", "43.ea889e78066d7e65"),
+        ("demo", "xiaomi", "42.ea889e78066d7e6"),
+        ("demo", "xiaomi", "42.EA889E78066D7E65"),
+        ("demo", "xiaomi", "042.ea889e78066d7e65"),
+        ("demo", "xiaomi", "42"),
+        ("demo", "xiaomi", ""),
+        ("demo", "xiaomi", ".ea889e78066d7e65"),
+    ] {
+        assert_eq!(signer.task(app, channel, param), None, "{app} {channel} {param}");
+    }
+    let other = ReceiptSigner::new(&Secret::new(b"other".to_vec()));
+    assert_eq!(other.task("demo", "xiaomi", &param), None);
+}
+
+#[test]
+fn a_comma_list_of_tokens_is_one_report_each() {
+    let tokens = |list| -> Vec<String> {
+        each(list, "p", Event::Delivered).map(|Report { token, .. }| token.as_str().to_owned()).collect()
+    };
+    assert_eq!(tokens("a,b"), ["a", "b"]);
+    assert_eq!(tokens(" a ,, b,"), ["a", "b"]);
+    assert!(tokens("").is_empty());
+}
+
+#[test]
+fn a_token_that_reads_as_several_is_none() {
+    for sound in ["a", "CN_0123456789abcdef", "RA50c6348036344485d01776773577c64740465480a6b", "a+/=:-_.~"] {
+        assert!(chunks::is_sound(sound), "{sound}");
+    }
+    for bad in ["", "a,b", "a b", "a\n", "\u{7f}", "令牌", "a\"b", "a\\b", &"a".repeat(513)] {
+        assert!(!chunks::is_sound(bad), "{bad}");
+    }
+}

@@ -1,0 +1,230 @@
+//! vivo: the token call, `send`, `saveListPayload` and `pushToList`, by vivo's "server API" 2.9.2, read 2026-11.
+//!
+//! Checks, first failure answers. Token call: 10200 to 10207. Others: token 10000; appId 10094; fields 10043 and 10045;
+//! category 10097; list of fewer than two or too many 10045; unknown taskId 10043. A device's code is its `status`; the
+//! code `10302` refuses a whole call. In test mode all but test users have status 4.
+
+use crate::{Accepted, Desk, header, json, object};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use md5::{Digest, Md5};
+use serde_json::{Value, json as value};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const CLOCK_MS: u64 = 10 * 60_000;
+const TOKEN_MS: i64 = 24 * 3_600_000;
+
+/// One app at vivo.
+#[derive(Debug)]
+pub struct Vivo {
+    app_id: u64,
+    app_key: String,
+    app_secret: String,
+    test_users: Vec<String>,
+    state: Mutex<State>,
+    /// What it accepted, and what it is to refuse.
+    pub desk: Desk,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Tokens and when they end, ms.
+    tokens: HashMap<String, i64>,
+    /// What was left for lists.
+    left: HashMap<String, Value>,
+    tasks: u64,
+}
+
+type Fault = (i64, &'static str);
+
+impl Vivo {
+    /// The app with this id and these keys.
+    pub fn new(app_id: u64, app_key: &str, app_secret: &str) -> Self {
+        Self {
+            app_id,
+            app_key: app_key.to_owned(),
+            app_secret: app_secret.to_owned(),
+            test_users: Vec::new(),
+            state: Mutex::default(),
+            desk: Desk::default(),
+        }
+    }
+
+    /// The same app, with one more test user.
+    #[must_use]
+    pub fn with_test_user(mut self, reg_id: &str) -> Self {
+        self.test_users.push(reg_id.to_owned());
+        self
+    }
+
+    /// From now on no token that was issued is valid.
+    pub fn forget_tokens(&self) {
+        self.state().tokens.clear();
+    }
+
+    /// Answers `request`.
+    pub fn answer(&self, request: &Request<Bytes>, now_ms: i64) -> Response<Bytes> {
+        let path = request.uri().path();
+        let known = ["/message/auth", "/message/send", "/message/saveListPayload", "/message/pushToList"];
+        if !known.contains(&path) || request.method() != Method::POST {
+            return json(StatusCode::NOT_FOUND, &value!({ "error": "Not Found" }));
+        }
+        if path != "/message/auth"
+            && let Some(answer) = self.desk.ordered()
+        {
+            return answer;
+        }
+        let answered = match (object(request), path) {
+            (None, _) => Err((10045, "the body is no JSON object")),
+            (Some(body), "/message/auth") => self.auth(&body, now_ms),
+            (Some(body), _) => self.authorised(request, &body, now_ms).and_then(|()| match path {
+                "/message/send" => self.send(&body),
+                "/message/saveListPayload" => self.leave(body),
+                _ => self.list(&body),
+            }),
+        };
+        let mut answer = answered.unwrap_or_else(|(code, desc)| value!({ "result": code, "desc": desc }));
+        if answer["result"].is_null() {
+            answer["result"] = value!(0);
+            answer["desc"] = value!("请求成功");
+        }
+        json(StatusCode::OK, &answer)
+    }
+
+    fn auth(&self, body: &Value, now_ms: i64) -> Result<Value, Fault> {
+        let app_id = body["appId"].as_u64().ok_or((10200, "appId"))?;
+        let app_key = body["appKey"].as_str().ok_or((10201, "appKey"))?;
+        let timestamp = body["timestamp"].as_i64().ok_or((10203, "timestamp"))?;
+        let sign = body["sign"].as_str().ok_or((10204, "sign"))?;
+        if (app_id, app_key) != (self.app_id, &*self.app_key) {
+            return Err((10205, "no such app"));
+        }
+        if timestamp.abs_diff(now_ms) > CLOCK_MS {
+            return Err((10207, "timestamp"));
+        }
+        let hash = Md5::digest(format!("{app_id}{app_key}{timestamp}{}", self.app_secret));
+        if sign != hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>() {
+            return Err((10206, "sign"));
+        }
+        let token = format!("vivo-{}", self.desk.issue());
+        self.state().tokens.insert(token.clone(), now_ms + TOKEN_MS);
+        Ok(value!({ "authToken": token }))
+    }
+
+    fn authorised(&self, request: &Request<Bytes>, body: &Value, now_ms: i64) -> Result<(), Fault> {
+        let end = self.state().tokens.get(header(request, "authToken")).copied();
+        if end.is_none_or(|end| end <= now_ms) {
+            return Err((10000, "authToken"));
+        }
+        if body["appId"].as_u64() != Some(self.app_id) { Err((10094, "appId")) } else { Ok(()) }
+    }
+
+    fn send(&self, body: &Value) -> Result<Value, Fault> {
+        let reg_id = body["regId"].as_str().filter(|id| !id.is_empty()).ok_or((10043, "regId"))?;
+        check(body, 60)?;
+        let task_id = self.next_task();
+        let mut answer = value!({ "taskId": task_id });
+        if let Some(status) = self.deliver(reg_id, body)? {
+            answer["invalidUser"] = value!({ "userid": reg_id, "status": status });
+        }
+        Ok(answer)
+    }
+
+    fn leave(&self, body: Value) -> Result<Value, Fault> {
+        if !body["regId"].is_null() || !body["extra"]["callback"].is_null() {
+            return Err((10045, "regId and callback are for single sends"));
+        }
+        check(&body, 900)?;
+        let task_id = self.next_task();
+        self.state().left.insert(task_id.clone(), body);
+        Ok(value!({ "taskId": task_id }))
+    }
+
+    fn list(&self, body: &Value) -> Result<Value, Fault> {
+        let reg_ids = body["regIds"].as_array().ok_or((10043, "regIds"))?;
+        let reg_ids: Option<Vec<&str>> = reg_ids.iter().map(Value::as_str).collect();
+        let reg_ids = reg_ids.filter(|ids| (2..=1000).contains(&ids.len())).ok_or((10045, "regIds"))?;
+        request_id(body)?;
+        let task_id = body["taskId"].as_str().unwrap_or_default();
+        let left = self.state().left.get(task_id).cloned().ok_or((10043, "taskId"))?;
+        if reg_ids.iter().any(|id| self.desk.device(id).as_deref() == Some("10302")) {
+            return Err((10302, "regId"));
+        }
+        let mut invalid = Vec::new();
+        for reg_id in reg_ids {
+            if let Some(status) = self.deliver(reg_id, &left)? {
+                invalid.push(value!({ "userid": reg_id, "status": status }));
+            }
+        }
+        let mut answer = value!({ "taskId": task_id });
+        if !invalid.is_empty() {
+            answer["invalidUsers"] = value!(invalid);
+        }
+        Ok(answer)
+    }
+
+    /// The status of a device that gets nothing.
+    fn deliver(&self, reg_id: &str, message: &Value) -> Result<Option<i64>, Fault> {
+        match self.desk.device(reg_id).and_then(|code| code.parse().ok()) {
+            Some(10302) => return Err((10302, "regId")),
+            Some(status) => return Ok(Some(status)),
+            None => {}
+        }
+        if message["pushMode"] == 1 && !self.test_users.iter().any(|user| user == reg_id) {
+            return Ok(Some(4));
+        }
+        let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
+        let (title, body) = (text("title"), text("content"));
+        self.desk.accept(Accepted { token: reg_id.to_owned(), title, body, raw: message.clone() });
+        Ok(None)
+    }
+
+    fn next_task(&self) -> String {
+        let mut state = self.state();
+        state.tasks += 1;
+        (542_921_510_410_936_320 + state.tasks).to_string()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The rules of the fields.
+fn check(body: &Value, least_ttl: i64) -> Result<(), Fault> {
+    let fault = |holds: bool, what: &'static str| if holds { Ok(()) } else { Err((10045, what)) };
+    let chars = |value: &Value| value.as_str().unwrap_or_default().chars().count();
+    let number = |name: &str| body[name].as_i64();
+    let blank = |name: &str| body[name].as_str().unwrap_or_default().trim().is_empty();
+    fault((1..=40).contains(&chars(&body["title"])) && !blank("title"), "title")?;
+    fault((1..=100).contains(&chars(&body["content"])) && !blank("content"), "content")?;
+    fault(matches!(number("notifyType"), Some(1..=4)), "notifyType")?;
+    fault(number("timeToLive").is_none_or(|ttl| (least_ttl..=86_400).contains(&ttl)), "timeToLive")?;
+    match number("skipType") {
+        Some(1) => {}
+        Some(2..=4) => fault((1..=1024).contains(&chars(&body["skipContent"])), "skipContent")?,
+        _ => return Err((10045, "skipType")),
+    }
+    fault(matches!(number("networkType"), None | Some(-1 | 1)), "networkType")?;
+    fault(matches!(number("classification"), None | Some(0 | 1)), "classification")?;
+    fault(matches!(number("pushMode"), None | Some(0 | 1)), "pushMode")?;
+    if let Some(own) = body["clientCustomMap"].as_object() {
+        let size: usize = own.iter().map(|(key, value)| key.chars().count() + chars(value)).sum();
+        fault(own.values().all(Value::is_string) && own.len() <= 10 && size <= 1024, "clientCustomMap")?;
+    }
+    let category = body["category"].as_str();
+    // Marketing is operation; the other categories are the system's.
+    if category.is_some_and(|name| (name == "MARKETING" || name == "NEWS") != (number("classification") != Some(1))) {
+        return Err((10097, "category"));
+    }
+    let extra = &body["extra"];
+    let text = |name: &str| extra[name].as_str().unwrap_or_default().len();
+    fault(text("callback") <= 128 && text("callback.param") <= 64, "extra")?;
+    request_id(body)
+}
+
+fn request_id(body: &Value) -> Result<(), Fault> {
+    let id = body["requestId"].as_str().unwrap_or_default();
+    if (1..=64).contains(&id.len()) { Ok(()) } else { Err((10043, "requestId")) }
+}
