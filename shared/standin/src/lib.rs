@@ -10,6 +10,8 @@
 //! **A further stand-in** is a module with a struct that holds a [`Desk`] and has
 //! `fn answer(&self, request: &Request<Bytes>, now_ms: i64) -> Response<Bytes>`.
 
+#[cfg(test)]
+mod build;
 pub mod desk;
 pub mod meizu;
 pub mod oppo;

@@ -149,3 +149,63 @@ fn text(value: &Value) -> String {
 fn ok(body: Value) -> Response<Bytes> {
     json(StatusCode::OK, &body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{Fields, body, fields, post_form};
+
+    fn message() -> Value {
+        object!({
+            "noticeBarInfo": {"title": "t", "content": "c"}, "noticeExpandInfo": {"noticeExpandType": 0},
+            "clickTypeInfo": {"clickType": 0}, "pushTimeInfo": {"offLine": 1, "validTime": 24},
+            "advanceInfo": {"fixDisplay": 0},
+        })
+    }
+
+    fn code(meizu: &Meizu, mut fields: Fields) -> String {
+        let sign = meizu.signature(&fields);
+        fields.entry("sign".to_owned()).or_insert(sign);
+        body(&meizu.answer(&post_form(PATH, &[], &fields), 0))["code"].as_str().unwrap().to_owned()
+    }
+
+    fn with(ids: &str, message: &Value) -> Fields {
+        fields([("appId", "1"), ("pushIds", ids), ("messageJson", &message.to_string())])
+    }
+
+    #[test]
+    fn every_broken_rule_refuses_the_call() {
+        let meizu = Meizu::new("1", "s");
+        assert_eq!(code(&meizu, with("a,b", &message())), "200");
+        assert_eq!(meizu.desk.take_accepted().len(), 2);
+        assert_eq!(code(&meizu, with(&vec!["x"; 101].join(","), &message())), "1005");
+        assert_eq!(code(&meizu, with("a,,b", &message())), "1005");
+        let mut other = with("a", &message());
+        other.insert("appId".to_owned(), "2".to_owned());
+        assert_eq!(code(&meizu, other), "110001");
+        let mut forged = with("a", &message());
+        forged.insert("sign".to_owned(), "0".repeat(32));
+        assert_eq!(code(&meizu, forged), "1006");
+        for (pointer, value) in [
+            ("/noticeBarInfo/title", object!("")),
+            ("/noticeBarInfo/title", object!("字".repeat(33))),
+            ("/noticeBarInfo/content", object!(" ")),
+            ("/noticeBarInfo/content", object!("字".repeat(101))),
+            ("/noticeExpandInfo/noticeExpandType", object!(1)),
+            ("/clickTypeInfo/clickType", object!(1)),
+            ("/clickTypeInfo/clickType", object!(3)),
+            ("/pushTimeInfo/validTime", object!(73)),
+            ("/pushTimeInfo/offLine", object!(2)),
+            ("/advanceInfo/fixDisplay", object!(1)),
+            ("/advanceInfo", object!({"fixDisplay": 0, "notificationType": {"sound": 2}})),
+        ] {
+            let mut broken = message();
+            *broken.pointer_mut(pointer).unwrap() = value;
+            assert_eq!(code(&meizu, with("a", &broken)), "1005", "{pointer}");
+        }
+        let mut noisy = message();
+        noisy["extra"] = object!({"callback": "U", "callback.param": "p".repeat(65), "callback.type": "1"});
+        assert_eq!(code(&meizu, with("a", &noisy)), "1005");
+        assert!(meizu.desk.take_accepted().is_empty());
+    }
+}

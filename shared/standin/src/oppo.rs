@@ -223,3 +223,89 @@ fn overseas(id: &str) -> bool {
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{body, fields, post_form};
+
+    const NOW: i64 = 1_700_000_000_000;
+    /// For `NOW`, computed with another implementation.
+    const SIGN: &str = "9aa2053d4ae51ba5966dd35e4f88c122a1c77bf2f622b5cf7b154c9f2df4b465";
+
+    fn oppo() -> Oppo {
+        Oppo::new("appkey-1", "master-secret-1", false)
+    }
+
+    fn auth(oppo: &Oppo, key: &str, timestamp: &str, sign: &str, now_ms: i64) -> Value {
+        let fields = fields([("app_key", key), ("timestamp", timestamp), ("sign", sign)]);
+        body(&oppo.answer(&post_form(AUTH, &[], &fields), now_ms))
+    }
+
+    fn send(oppo: &Oppo, token: &str, messages: &Value, now_ms: i64) -> Value {
+        let fields = fields([("auth_token", token), ("messages", &messages.to_string())]);
+        body(&oppo.answer(&post_form(BATCH, &[], &fields), now_ms))
+    }
+
+    fn message() -> Value {
+        let notification = object!({"style": 1, "title": "t", "content": "c", "click_action_type": 0});
+        object!([{"target_type": 2, "target_value": "CN_a", "notification": notification}])
+    }
+
+    #[test]
+    fn a_token_takes_a_key_a_clock_and_a_signature_and_lasts_a_day() {
+        let oppo = oppo();
+        let text = NOW.to_string();
+        assert_eq!(auth(&oppo, "x", &text, SIGN, NOW)["code"], 14);
+        assert_eq!(auth(&oppo, "appkey-1", &text, "x", NOW)["code"], 16);
+        assert_eq!(auth(&oppo, "appkey-1", &text, SIGN, NOW + 600_001)["code"], 19);
+        assert_eq!(auth(&oppo, "appkey-1", "1700000000", SIGN, NOW)["code"], 19);
+        let token = auth(&oppo, "appkey-1", &text, SIGN, NOW + 600_000)["data"]["auth_token"].clone();
+        let token = token.as_str().unwrap();
+        assert_eq!(send(&oppo, token, &message(), NOW)["code"], 0);
+        assert_eq!(send(&oppo, token, &message(), NOW + 600_000 + TOKEN_MS)["code"], 11);
+        assert_eq!(send(&oppo, "x", &message(), NOW)["code"], 11);
+        let bare = fields([("messages", "[]")]);
+        assert_eq!(body(&oppo.answer(&post_form(BATCH, &[], &bare), NOW))["code"], 29);
+    }
+
+    #[test]
+    fn every_broken_rule_refuses_the_call() {
+        let oppo = oppo();
+        let token = auth(&oppo, "appkey-1", &NOW.to_string(), SIGN, NOW)["data"]["auth_token"].clone();
+        let token = token.as_str().unwrap();
+        let long = |count: usize| object!("字".repeat(count));
+        for (name, value, code) in [
+            ("style", object!(3), 41),
+            ("title", object!(" "), 41),
+            ("title", long(51), 41),
+            ("content", long(51), 41),
+            ("click_action_type", object!(5), 41),
+            ("action_parameters", object!("x"), 41),
+            ("action_parameters", object!(format!("{{\"a\":\"{}\"}}", "x".repeat(4000))), 41),
+            ("show_time_type", object!(1), 41),
+            ("off_line_ttl", object!(864_001), 41),
+            ("call_back_url", object!("x".repeat(201)), 41),
+            ("call_back_parameter", object!("x".repeat(101)), 41),
+            ("badge_operation_type", object!(0), 41),
+            ("badge_message_count", object!(1), 41),
+            ("appMessageId", object!("42"), 41),
+            ("category", object!("ORDER"), 67),
+            ("notify_level", object!(2), 67),
+        ] {
+            let mut broken = message();
+            broken[0]["notification"][name] = value;
+            assert_eq!(send(&oppo, token, &broken, NOW)["code"], code, "{name}");
+        }
+        let mut alias = message();
+        alias[0]["target_type"] = object!(5);
+        assert_eq!(send(&oppo, token, &alias, NOW)["code"], 41);
+        assert_eq!(send(&oppo, token, &object!(vec![message()[0].clone(); 1001]), NOW)["code"], 41);
+        assert_eq!(send(&oppo, token, &object!([]), NOW)["code"], 41);
+        assert!(oppo.desk.take_accepted().is_empty());
+        // Of the other region.
+        let mut abroad = message();
+        abroad[0]["target_value"] = object!("US_a");
+        assert_eq!(send(&oppo, token, &abroad, NOW)["data"][0]["errorCode"], 10000);
+    }
+}

@@ -228,3 +228,91 @@ fn request_id(body: &Value) -> Result<(), Fault> {
     let id = body["requestId"].as_str().unwrap_or_default();
     if (1..=64).contains(&id.len()) { Ok(()) } else { Err((10043, "requestId")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{body, post_json};
+
+    const NOW: i64 = 1_700_000_000_000;
+    /// For `NOW`, computed with another implementation.
+    const SIGN: &str = "ac022b1f6b3c4711b19e8a69b67eef3d";
+
+    fn vivo() -> Vivo {
+        Vivo::new(10004, "key-1", "secret-1")
+    }
+
+    fn post(vivo: &Vivo, path: &str, token: &str, message: &Value) -> Value {
+        body(&vivo.answer(&post_json(path, &[("authToken", token)], message), NOW))
+    }
+
+    fn auth(vivo: &Vivo, change: impl FnOnce(&mut Value)) -> Value {
+        let mut request = value!({"appId": 10004, "appKey": "key-1", "timestamp": NOW, "sign": SIGN});
+        change(&mut request);
+        post(vivo, "/message/auth", "", &request)
+    }
+
+    fn message() -> Value {
+        value!({
+            "appId": 10004, "regId": "a", "title": "t", "content": "c", "notifyType": 4, "skipType": 1,
+            "requestId": "1", "timeToLive": 900,
+        })
+    }
+
+    #[test]
+    fn a_token_takes_keys_a_clock_and_a_signature() {
+        let vivo = vivo();
+        assert_eq!(auth(&vivo, |request| request["appId"] = value!("10004"))["result"], 10200);
+        assert_eq!(auth(&vivo, |request| request["appKey"] = value!("x"))["result"], 10205);
+        assert_eq!(auth(&vivo, |request| request["sign"] = value!("x"))["result"], 10206);
+        assert_eq!(auth(&vivo, |request| request["timestamp"] = value!(NOW - 600_001))["result"], 10207);
+        assert_eq!(post(&vivo, "/message/send", "x", &message())["result"], 10000);
+        assert_eq!(auth(&vivo, |_| ())["authToken"], "vivo-1");
+        assert_eq!(post(&vivo, "/message/send", "vivo-1", &message())["result"], 0);
+    }
+
+    #[test]
+    fn every_broken_rule_refuses_the_call() {
+        let vivo = vivo();
+        auth(&vivo, |_| ());
+        let send = |path: &str, message: &Value| post(&vivo, path, "vivo-1", message)["result"].clone();
+        for (name, value, code) in [
+            ("appId", value!(10005), 10094),
+            ("regId", value!(""), 10043),
+            ("requestId", value!(""), 10043),
+            ("requestId", value!("x".repeat(65)), 10043),
+            ("title", value!("字".repeat(41)), 10045),
+            ("content", value!("字".repeat(101)), 10045),
+            ("content", value!(" "), 10045),
+            ("notifyType", value!(0), 10045),
+            ("timeToLive", value!(59), 10045),
+            ("timeToLive", value!(86_401), 10045),
+            ("skipType", value!(4), 10045),
+            ("networkType", value!(0), 10045),
+            ("classification", value!(2), 10045),
+            ("pushMode", value!(2), 10045),
+            ("clientCustomMap", value!({"k": 1}), 10045),
+            ("clientCustomMap", value!({"k": "x".repeat(1024)}), 10045),
+            ("category", value!("ORDER"), 10097),
+            ("extra", value!({"callback": "x".repeat(129)}), 10045),
+            ("extra", value!({"callback.param": "x".repeat(65)}), 10045),
+        ] {
+            let mut broken = message();
+            broken[name] = value;
+            assert_eq!(send("/message/send", &broken), code, "{name}");
+        }
+        assert_eq!(send("/message/saveListPayload", &message()), 10045, "it names a phone");
+        let mut left = message();
+        left["regId"].take();
+        left["timeToLive"] = value!(60);
+        assert_eq!(send("/message/saveListPayload", &left), 10045);
+        left["timeToLive"] = value!(900);
+        let task_id = post(&vivo, "/message/saveListPayload", "vivo-1", &left)["taskId"].clone();
+        let list = |ids: usize, task_id: &Value| value!({"appId": 10004, "regIds": vec!["x"; ids], "taskId": task_id, "requestId": "1"});
+        for (ids, code) in [(1, 10045), (1001, 10045), (2, 0), (1000, 0)] {
+            assert_eq!(send("/message/pushToList", &list(ids, &task_id)), code, "{ids}");
+        }
+        assert_eq!(send("/message/pushToList", &list(2, &value!("7"))), 10043);
+        assert_eq!(vivo.desk.take_accepted().len(), 1002);
+    }
+}

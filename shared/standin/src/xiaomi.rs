@@ -143,3 +143,77 @@ fn check(form: &BTreeMap<String, String>, now_ms: i64) -> Result<(), Fault> {
 fn required<'a>(form: &'a BTreeMap<String, String>, name: &'static str) -> Result<&'a str, Fault> {
     form.get(name).map(String::as_str).filter(|value| !value.is_empty()).ok_or((10016, name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{Fields, body, fields, post_form};
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    fn good() -> Fields {
+        fields([
+            ("registration_id", "a,b"),
+            ("restricted_package_name", "com.a"),
+            ("pass_through", "0"),
+            ("title", "t"),
+            ("description", "d"),
+            ("notify_type", "-1"),
+        ])
+    }
+
+    fn code(xiaomi: &Xiaomi, fields: &Fields) -> i64 {
+        let request = post_form(PATH, &[("authorization", "key=s")], fields);
+        body(&xiaomi.answer(&request, NOW))["code"].as_i64().unwrap()
+    }
+
+    #[test]
+    fn a_good_call_reaches_everybody() {
+        let xiaomi = Xiaomi::new("s", "com.a");
+        assert_eq!(code(&xiaomi, &good()), 0);
+        assert_eq!(xiaomi.desk.take_accepted().len(), 2);
+    }
+
+    #[test]
+    fn every_broken_rule_refuses_the_call() {
+        let xiaomi = Xiaomi::new("s", "com.a");
+        let (ids, long) = (vec!["x"; 1001].join(","), |count: usize| "字".repeat(count));
+        let late = (NOW + 8 * DAY_MS).to_string();
+        for (name, value, expected) in [
+            ("registration_id", "", 10016),
+            ("registration_id", "a,,b", 10017),
+            ("registration_id", &*ids, 10017),
+            ("restricted_package_name", "com.b", 22022),
+            ("pass_through", "1", 10017),
+            ("title", " ", 10017),
+            ("title", &*long(50), 10017),
+            ("description", &*long(128), 10017),
+            ("payload", &*long(456), 10017),
+            ("notify_type", "8", 10017),
+            ("notify_id", "2147483648", 10017),
+            ("time_to_live", "864000001", 10017),
+            ("time_to_send", &*late, 10017),
+            ("time_to_send", "1699999999999", 10017),
+            ("extra.notify_effect", "2", 10017),
+            ("extra.intent_uri", "intent:x", 10017),
+            ("extra.jobkey", "_x", 10017),
+            ("extra.jobkey", "123456789012345678901", 10017),
+            ("extra.callback", &*"x".repeat(129), 10017),
+            ("extra.callback.param", &*"x".repeat(65), 10017),
+            ("extra.callback.type", "246", 10017),
+            ("extra.sound_uri", "ring", 10017),
+            ("extra.own", &*"x".repeat(1025), 10017),
+        ] {
+            let mut fields = good();
+            fields.insert(name.to_owned(), value.to_owned());
+            assert_eq!(code(&xiaomi, &fields), expected, "{name}={value}");
+        }
+        let mut many = good();
+        many.extend((0..11).map(|number| (format!("extra.k{number}"), String::new())));
+        assert_eq!(code(&xiaomi, &many), 10017);
+        let unsigned = post_form(PATH, &[("authorization", "Key=s")], &good());
+        assert_eq!(body(&xiaomi.answer(&unsigned, NOW))["code"], 21301);
+        assert_eq!(xiaomi.answer(&post_form("/v3/message/all", &[], &good()), NOW).status(), 404);
+        assert!(xiaomi.desk.take_accepted().is_empty());
+    }
+}

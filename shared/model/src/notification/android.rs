@@ -1,6 +1,6 @@
 //! The `android` block and the vendors' blocks beside it.
 
-use super::is_default;
+use super::{Kind, is_default};
 use serde::{Deserialize, Serialize};
 
 /// Who reaches an Android phone.
@@ -23,6 +23,14 @@ pub enum Phone {
 impl Phone {
     /// Every one of them.
     pub const ALL: &'static [Self] = &[Self::Fcm, Self::Huawei, Self::Xiaomi, Self::Oppo, Self::Vivo, Self::Meizu];
+
+    /// Whether the vendor carries messages of this kind. A phone whose vendor does not gets none; that is no error.
+    pub const fn carries(self, kind: Kind) -> bool {
+        match (self, kind) {
+            (_, Kind::Text | Kind::Image) | (Self::Fcm | Self::Huawei, Kind::Cmd) => true,
+            (Self::Xiaomi | Self::Oppo | Self::Vivo | Self::Meizu, Kind::Cmd) => false,
+        }
+    }
 
     /// What the call names its block: Meizu's is `flyme`.
     pub const fn block_name(self) -> &'static str {

@@ -16,7 +16,7 @@ use crate::vendor::{Ended, Push, Target, guard};
 use futures::FutureExt;
 use model::certificate::MeizuCertificate;
 use model::clock::Clock;
-use model::notification::Kind;
+use model::notification::android::Phone;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,17 +50,9 @@ impl Meizu {
         LIMITS
     }
 
-    /// Whether Meizu carries messages of this kind. A device whose message it does not carry gets none; that is no error.
-    pub const fn carries(kind: Kind) -> bool {
-        match kind {
-            Kind::Text | Kind::Image => true,
-            Kind::Cmd => false,
-        }
-    }
-
     /// Sends `push`: one end per target, in order.
     pub async fn send(&self, push: Push<'_, MeizuCertificate>) -> Vec<Ended> {
-        if !Self::carries(push.message.kind) {
+        if !Phone::Meizu.carries(push.message.kind) {
             return Ended::not_carried().times(push.targets.len());
         }
         let json = message_json(&push, self.clock.now());
@@ -76,6 +68,8 @@ impl Meizu {
 
     async fn deliver(&self, common: &Common<'_>, chunk: &[&Target]) -> Vec<Ended> {
         let account = common.certificate.id.as_str();
+        let called =
+            Called { channel: Self::NAME, account, targets: chunk.len(), repeats_are_known: LIMITS.recognises_repeats };
         match self.call(common, chunk).await {
             Ok(answer) => {
                 let failed = failures(&answer.value, account);
@@ -85,17 +79,9 @@ impl Meizu {
                     }
                     None => Ended::ok(),
                 };
-                chunk.iter().map(of).collect()
+                called.noted(chunk.iter().map(of).collect())
             }
-            Err(error) => {
-                let called = Called {
-                    channel: Self::NAME,
-                    account,
-                    targets: chunk.len(),
-                    repeats_are_known: LIMITS.recognises_repeats,
-                };
-                error.report(called, outcome_of).times(chunk.len())
-            }
+            Err(error) => error.report(called, outcome_of).times(chunk.len()),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::vendor::fault::{later, later_by};
 use crate::vendor::receipt::{Event, ReceiptError, Report};
 use model::certificate::MeizuCertificate;
 use model::ids::{AccountId, DeviceToken};
-use model::notification::android::Block;
+use model::notification::android::{Block, Phone};
 use model::notification::{Kind, Notification};
 use model::outcome::{Hold, Outcome};
 use model::secret::Secret;
@@ -299,7 +299,7 @@ async fn what_cannot_be_sent_is_not() {
     let scene = scene().await;
     // Edge case 21.
     let cmd = Notification { kind: Kind::Cmd, ..plain() };
-    assert!(!Meizu::carries(Kind::Cmd));
+    assert!(!Phone::Meizu.carries(Kind::Cmd) && Phone::Meizu.carries(Kind::Image));
     assert_eq!(scene.send(&cmd, &["a"]).await, [Ended::not_carried()]);
     assert!(scene.send(&plain(), &[]).await.is_empty());
     assert!(scene.stage.server.seen().is_empty());

@@ -19,7 +19,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use model::certificate::OppoCertificate;
 use model::clock::Clock;
-use model::notification::Kind;
+use model::notification::android::Phone;
 use model::outcome::Outcome;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,17 +57,9 @@ impl Oppo {
         LIMITS
     }
 
-    /// Whether OPPO carries messages of this kind. A device whose message it does not carry gets none; that is no error.
-    pub const fn carries(kind: Kind) -> bool {
-        match kind {
-            Kind::Text | Kind::Image => true,
-            Kind::Cmd => false,
-        }
-    }
-
     /// Sends `push`: one end per target, in order.
     pub async fn send(&self, push: Push<'_, OppoCertificate>) -> Vec<Ended> {
-        if !Self::carries(push.message.kind) {
+        if !Phone::Oppo.carries(push.message.kind) {
             return Ended::not_carried().times(push.targets.len());
         }
         let common = match self.common(&push) {
@@ -77,8 +69,11 @@ impl Oppo {
         let common = &common;
         let is_overseas = |target: &&Target| is_overseas(target.token.as_str());
         let (away, home): (Vec<&Target>, Vec<&Target>) = push.targets.iter().partition(is_overseas);
-        let mut away = in_chunks(away, LIMITS, |chunk| self.deliver(common, true, chunk).boxed()).await.into_iter();
-        let mut home = in_chunks(home, LIMITS, |chunk| self.deliver(common, false, chunk).boxed()).await.into_iter();
+        // Side by side, so that neither server holds up the other's phones.
+        let away = in_chunks(away, LIMITS, |chunk| self.deliver(common, true, chunk).boxed());
+        let home = in_chunks(home, LIMITS, |chunk| self.deliver(common, false, chunk).boxed());
+        let (away, home) = futures::join!(away, home);
+        let (mut away, mut home) = (away.into_iter(), home.into_iter());
         // Back in the order of the targets.
         let ended =
             push.targets.iter().filter_map(|target| if is_overseas(&target) { away.next() } else { home.next() });
@@ -111,13 +106,14 @@ impl Oppo {
     }
 
     async fn once(&self, common: &Common<'_>, template: &Template, overseas: bool, chunk: &[&Target]) -> Vec<Ended> {
+        let account = common.certificate.id.as_str();
+        let called =
+            Called { channel: Self::NAME, account, targets: chunk.len(), repeats_are_known: LIMITS.recognises_repeats };
         match self.call(common, template, overseas, chunk).await {
             Ok(answer) => {
                 let failed = failures(&answer.data);
-                chunk
-                    .iter()
-                    .map(|target| failed.get(target.token.as_str()).map_or_else(Ended::ok, |code| of(*code)))
-                    .collect()
+                let of = |target: &&Target| failed.get(target.token.as_str()).map_or_else(Ended::ok, |code| of(*code));
+                called.noted(chunk.iter().map(of).collect())
             }
             // A dead registration id speaks for itself, not for everybody who is in a call with it.
             Err(error) if chunk.len() > 1 && error.code().is_some_and(|code| outcome_of(code) == Outcome::Invalid) => {
@@ -125,13 +121,6 @@ impl Oppo {
                 in_chunks(targets, ONE_BY_ONE, |one| self.once_boxed(common, template, overseas, one)).await
             }
             Err(error) => {
-                let account = common.certificate.id.as_str();
-                let called = Called {
-                    channel: Self::NAME,
-                    account,
-                    targets: chunk.len(),
-                    repeats_are_known: LIMITS.recognises_repeats,
-                };
                 let mut ended = error.report(called, outcome_of);
                 if let (CallError::Status { .. }, Outcome::Retry { after: after @ None, .. }) =
                     (&error, &mut ended.attempt.outcome)

@@ -11,6 +11,7 @@ use crate::vendor::receipt::{Event, ReceiptError, Report};
 use model::certificate::{OppoCategory, OppoCertificate};
 use model::clock::Timestamp;
 use model::ids::{AccountId, DeviceToken};
+use model::notification::android::Phone;
 use model::notification::badge::Badge;
 use model::notification::ext::Ext;
 use model::notification::{Kind, Notification};
@@ -359,7 +360,7 @@ async fn trouble_waits_for_five_seconds_unless_oppo_says_otherwise() {
 async fn what_cannot_be_sent_is_not() {
     // Edge case 21.
     let scene = scene().await;
-    assert!(!Oppo::carries(Kind::Cmd));
+    assert!(!Phone::Oppo.carries(Kind::Cmd) && Phone::Oppo.carries(Kind::Image));
     assert_eq!(scene.send(&Notification { kind: Kind::Cmd, ..plain() }, &["CN_a"]).await, [Ended::not_carried()]);
     let large = Ext::parse(&format!(r#"{{"a":"{}"}}"#, "x".repeat(4000))).unwrap();
     let ended = scene.send(&Notification { ext: Some(large), ..plain() }, &["CN_a"]).await;

@@ -141,6 +141,25 @@ impl CallError {
     }
 }
 
+impl Called<'_> {
+    /// Logs in one line that single targets of a call failed which the vendor answered with success. Dead and muted
+    /// devices are daily business; the rest somebody may want to look into.
+    pub(crate) fn noted(self, ended: Vec<Ended>) -> Vec<Ended> {
+        let failed = |one: &&Ended| !matches!(one.attempt.outcome, Outcome::Ok { .. });
+        let is_daily = |one: &Ended| matches!(one.attempt.outcome, Outcome::Invalid | Outcome::Suppressed);
+        let count = ended.iter().filter(failed).count();
+        let Some(worst) = ended.iter().filter(failed).min_by_key(|one| is_daily(one)) else { return ended };
+        let Self { channel, account, targets, .. } = self;
+        let (outcome, code) = (worst.attempt.outcome.label(), worst.attempt.vendor_code);
+        if is_daily(worst) {
+            tracing::debug!(channel, account, targets, failed = count, outcome, code, "some devices got no push");
+        } else {
+            tracing::warn!(channel, account, targets, failed = count, outcome, code, "some devices got no push");
+        }
+        ended
+    }
+}
+
 /// What ended with `outcome` because the vendor said `code`. The code says more than any word of ours.
 pub(crate) fn of_code_alone(outcome: Outcome, code: Code) -> Ended {
     let reason = outcome.label();

@@ -134,3 +134,24 @@ fn a_token_that_reads_as_several_is_none() {
         assert!(!chunks::is_sound(bad), "{bad}");
     }
 }
+
+/// Workers hold the futures of several calls on several threads.
+#[test]
+fn sends_may_be_held_by_any_thread() {
+    use crate::testing::push::{plain, push, receipt, targets};
+    use model::certificate::{MeizuCertificate, OppoCertificate, VivoCertificate, XiaomiCertificate};
+
+    const fn held<T: Send>(_: &T) {}
+    // Never called: it is enough that it compiles.
+    fn all(
+        channels: (&crate::meizu::Meizu, &crate::oppo::Oppo, &crate::vivo::Vivo, &crate::xiaomi::Xiaomi),
+        certificates: (&MeizuCertificate, &OppoCertificate, &VivoCertificate, &XiaomiCertificate),
+    ) {
+        let (message, receipt, targets) = (plain(), receipt(), targets(["a"]));
+        held(&channels.0.send(push(&message, &receipt, &targets, certificates.0)));
+        held(&channels.1.send(push(&message, &receipt, &targets, certificates.1)));
+        held(&channels.2.send(push(&message, &receipt, &targets, certificates.2)));
+        held(&channels.3.send(push(&message, &receipt, &targets, certificates.3)));
+    }
+    let _ = all;
+}

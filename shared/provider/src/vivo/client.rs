@@ -18,7 +18,7 @@ use futures::FutureExt;
 use http::{HeaderName, HeaderValue};
 use model::certificate::VivoCertificate;
 use model::clock::Clock;
-use model::notification::Kind;
+use model::notification::android::Phone;
 use model::outcome::Outcome;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,17 +57,9 @@ impl Vivo {
         LIMITS
     }
 
-    /// Whether vivo carries messages of this kind. A device whose message it does not carry gets none; that is no error.
-    pub const fn carries(kind: Kind) -> bool {
-        match kind {
-            Kind::Text | Kind::Image => true,
-            Kind::Cmd => false,
-        }
-    }
-
     /// Sends `push`: one end per target, in order.
     pub async fn send(&self, push: Push<'_, VivoCertificate>) -> Vec<Ended> {
-        if !Self::carries(push.message.kind) {
+        if !Phone::Vivo.carries(push.message.kind) {
             return Ended::not_carried().times(push.targets.len());
         }
         let rendered = match Rendered::new(&push, self.clock.now()) {
@@ -139,6 +131,8 @@ impl Vivo {
 
     fn ended(&self, common: &Common<'_>, chunk: &[&Target], answered: Result<Answer, CallError>) -> Vec<Ended> {
         let account = common.certificate.id.as_str();
+        let called =
+            Called { channel: Self::NAME, account, targets: chunk.len(), repeats_are_known: LIMITS.recognises_repeats };
         match answered {
             Ok(answer) => {
                 let vendor_id = answer.task_id().and_then(|id| id.parse().ok());
@@ -152,16 +146,10 @@ impl Vivo {
                         .or(alone)
                         .map_or_else(|| sent.clone(), |status| of_status(*status))
                 };
-                chunk.iter().map(of).collect()
+                called.noted(chunk.iter().map(of).collect())
             }
             Err(error) if error.code() == Some(ALREADY_SEEN) => Ended::ok().times(chunk.len()),
             Err(error) => {
-                let called = Called {
-                    channel: Self::NAME,
-                    account,
-                    targets: chunk.len(),
-                    repeats_are_known: LIMITS.recognises_repeats,
-                };
                 let ended = error.report(called, outcome_of);
                 let doubtful = ended.attempt.outcome == Outcome::Invalid;
                 Ended { doubtful, ..ended }.times(chunk.len())

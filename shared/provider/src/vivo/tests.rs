@@ -10,7 +10,7 @@ use crate::vendor::receipt::{Event, Report};
 use model::certificate::VivoCertificate;
 use model::clock::Timestamp;
 use model::ids::{AccountId, DeviceToken};
-use model::notification::android::{Block, VivoBlock};
+use model::notification::android::{Block, Phone, VivoBlock};
 use model::notification::badge::Badge;
 use model::notification::ext::Ext;
 use model::notification::{Kind, Notification};
@@ -347,7 +347,7 @@ async fn trouble_on_the_way_is_for_the_whole_call() {
 async fn what_cannot_be_sent_is_not() {
     // Edge case 21.
     let scene = scene().await;
-    assert!(!Vivo::carries(Kind::Cmd));
+    assert!(!Phone::Vivo.carries(Kind::Cmd) && Phone::Vivo.carries(Kind::Image));
     assert_eq!(scene.send(&Notification { kind: Kind::Cmd, ..plain() }, &["a"]).await, [Ended::not_carried()]);
     let pairs: Vec<String> = (0..11).map(|number| format!(r#""k{number}":1"#)).collect();
     for json in [format!("{{{}}}", pairs.join(",")), format!(r#"{{"a":"{}"}}"#, "x".repeat(1024))] {

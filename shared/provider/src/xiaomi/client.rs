@@ -13,9 +13,9 @@ use crate::vendor::link::Link;
 use crate::vendor::{Ended, Push, Target};
 use futures::FutureExt;
 use http::{HeaderValue, header};
-use model::certificate::{XiaomiCertificate, XiaomiRegion};
+use model::certificate::XiaomiCertificate;
 use model::clock::Clock;
-use model::notification::Kind;
+use model::notification::android::Phone;
 use model::outcome::Outcome;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -26,18 +26,15 @@ use std::sync::Arc;
 pub struct Xiaomi(Arc<Inner>);
 
 struct Inner {
-    mainland: Link,
-    singapore: Link,
-    europe: Link,
-    russia: Link,
-    india: Link,
+    settings: XiaomiSettings,
+    http: HttpClient,
     clock: Arc<dyn Clock>,
 }
 
 /// What all calls for one message have in common.
 struct Common<'a> {
     certificate: &'a XiaomiCertificate,
-    link: &'a Link,
+    link: Link,
     /// `key=<AppSecret>`.
     authorization: HeaderValue,
     /// Everything but the registration ids, encoded.
@@ -49,16 +46,8 @@ impl Xiaomi {
     const NAME: &'static str = "xiaomi";
 
     /// The channel over Xiaomi's services at `settings`.
-    pub fn new(settings: &XiaomiSettings, http: &HttpClient, clock: Arc<dyn Clock>) -> Self {
-        let link = |region| Link::new(settings.base_url(region), http.clone());
-        Self(Arc::new(Inner {
-            mainland: link(XiaomiRegion::Mainland),
-            singapore: link(XiaomiRegion::Singapore),
-            europe: link(XiaomiRegion::Europe),
-            russia: link(XiaomiRegion::Russia),
-            india: link(XiaomiRegion::India),
-            clock,
-        }))
+    pub fn new(settings: XiaomiSettings, http: HttpClient, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Inner { settings, http, clock }))
     }
 
     /// How the worker has to cut and pace its calls.
@@ -66,18 +55,10 @@ impl Xiaomi {
         LIMITS
     }
 
-    /// Whether Xiaomi carries messages of this kind. A device whose message it does not carry gets none; that is no error.
-    pub const fn carries(kind: Kind) -> bool {
-        match kind {
-            Kind::Text | Kind::Image => true,
-            Kind::Cmd => false,
-        }
-    }
-
     /// Sends `push`: one end per target, in order.
     pub async fn send(&self, push: Push<'_, XiaomiCertificate>) -> Vec<Ended> {
         let everyone = |ended: Ended| ended.times(push.targets.len());
-        if !Self::carries(push.message.kind) {
+        if !Phone::Xiaomi.carries(push.message.kind) {
             return everyone(Ended::not_carried());
         }
         let form = match form(&push, self.0.clock.now()) {
@@ -89,31 +70,21 @@ impl Xiaomi {
             return everyone(Ended::with(Outcome::Config, None, "malformed_secret"));
         };
         authorization.set_sensitive(true);
-        let common = Common { certificate, link: self.0.link(certificate.region), authorization, form };
+        let link = Link::new(self.0.settings.base_url(certificate.region), self.0.http.clone());
+        let common = Common { certificate, link, authorization, form };
         in_chunks(push.targets, LIMITS, |chunk| deliver(&common, chunk).boxed()).await
-    }
-}
-
-impl Inner {
-    const fn link(&self, region: XiaomiRegion) -> &Link {
-        match region {
-            XiaomiRegion::Mainland => &self.mainland,
-            XiaomiRegion::Singapore => &self.singapore,
-            XiaomiRegion::Europe => &self.europe,
-            XiaomiRegion::Russia => &self.russia,
-            XiaomiRegion::India => &self.india,
-        }
     }
 }
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("mainland", &self.mainland).finish_non_exhaustive()
+        f.debug_struct("Inner").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
 async fn deliver(common: &Common<'_>, chunk: &[&Target]) -> Vec<Ended> {
     let (account, targets) = (common.certificate.id.as_str(), chunk.len());
+    let called = Called { channel: Xiaomi::NAME, account, targets, repeats_are_known: LIMITS.recognises_repeats };
     match call(common, chunk).await {
         Ok(answer) => {
             if answer.data.get("channel_exceed_quota").is_some_and(is_set) {
@@ -129,13 +100,9 @@ async fn deliver(common: &Common<'_>, chunk: &[&Target]) -> Vec<Ended> {
                 true => Ended::with(Outcome::Invalid, None, "bad_regids"),
                 false => Ended::ok(),
             };
-            chunk.iter().map(of).collect()
+            called.noted(chunk.iter().map(of).collect())
         }
-        Err(error) => {
-            let called =
-                Called { channel: Xiaomi::NAME, account, targets, repeats_are_known: LIMITS.recognises_repeats };
-            error.report(called, outcome_of).times(targets)
-        }
+        Err(error) => error.report(called, outcome_of).times(targets),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::vendor::fault::{later, later_by};
 use crate::vendor::receipt::{Event, ReceiptError, Report};
 use model::certificate::{XiaomiCertificate, XiaomiRegion};
 use model::ids::{AccountId, DeviceToken};
-use model::notification::android::Block;
+use model::notification::android::{Block, Phone};
 use model::notification::ext::Ext;
 use model::notification::{Kind, Notification};
 use model::outcome::{Hold, Outcome};
@@ -52,7 +52,7 @@ async fn scene() -> Scene {
 
 fn channel(stage: &Stage) -> Xiaomi {
     let settings = XiaomiSettings { mainland: stage.server.url("/"), ..XiaomiSettings::default() };
-    Xiaomi::new(&settings, &stage.http, stage.clock.clone())
+    Xiaomi::new(settings, stage.http.clone(), stage.clock.clone())
 }
 
 impl Scene {
@@ -276,7 +276,7 @@ async fn every_region_has_a_host_of_its_own_over_tls() {
         europe: stage.server.url(""),
         ..XiaomiSettings::default()
     };
-    let channel = Xiaomi::new(&settings, &stage.http, stage.clock.clone());
+    let channel = Xiaomi::new(settings, stage.http.clone(), stage.clock.clone());
     let european = XiaomiCertificate { region: XiaomiRegion::Europe, ..certificate() };
     let (message, receipt, targets) = (plain(), receipt(), targets(["a"]));
     assert_eq!(channel.send(push(&message, &receipt, &targets, &european)).await, [Ended::ok()]);
@@ -288,7 +288,7 @@ async fn every_region_has_a_host_of_its_own_over_tls() {
 async fn what_cannot_be_sent_is_not() {
     // Edge case 21.
     let scene = scene().await;
-    assert!(!Xiaomi::carries(Kind::Cmd) && Xiaomi::carries(Kind::Image));
+    assert!(!Phone::Xiaomi.carries(Kind::Cmd) && Phone::Xiaomi.carries(Kind::Image));
     assert_eq!(scene.send(&Notification { kind: Kind::Cmd, ..plain() }, &["a"]).await, [Ended::not_carried()]);
     assert_eq!(scene.send(&plain(), &["a,b"]).await[0].attempt.outcome, Outcome::Invalid);
     assert!(scene.stage.server.seen().is_empty());
