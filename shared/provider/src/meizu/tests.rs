@@ -331,3 +331,20 @@ fn a_receipt_is_read_when_it_carries_the_token() {
         assert!(matches!(read_receipt(bad.as_bytes(), &token), Err(ReceiptError::Malformed(_))), "{bad}");
     }
 }
+
+#[tokio::test]
+async fn an_audience_is_not_deleted_for_a_wrong_app() {
+    let scene = scene().await;
+    let tokens: Vec<String> = (0..30).map(|number| format!("T{number}")).collect();
+    for token in &tokens[..20] {
+        scene.meizu.desk.set_device(token, "110003");
+    }
+    let ended = scene.send(&plain(), &tokens.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(ended.iter().filter(|one| one.attempt.outcome == Outcome::Config).count(), 20);
+    // An app that was uninstalled is no doubt about ours.
+    for token in &tokens[..20] {
+        scene.meizu.desk.set_device(token, "110002");
+    }
+    let ended = scene.send(&plain(), &tokens.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(ended.iter().filter(|one| one.attempt.outcome == Outcome::Invalid).count(), 20);
+}

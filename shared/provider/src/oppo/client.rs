@@ -67,11 +67,12 @@ impl Oppo {
             Err(ended) => return ended.times(push.targets.len()),
         };
         let common = &common;
+        let limits = ChannelLimits { recipients_per_call: common.template.targets_per_call(), ..LIMITS };
         let is_overseas = |target: &&Target| is_overseas(target.token.as_str());
         let (away, home): (Vec<&Target>, Vec<&Target>) = push.targets.iter().partition(is_overseas);
         // Side by side, so that neither server holds up the other's phones.
-        let away = in_chunks(away, LIMITS, |chunk| self.deliver(common, true, chunk).boxed());
-        let home = in_chunks(home, LIMITS, |chunk| self.deliver(common, false, chunk).boxed());
+        let away = in_chunks(away, limits, |chunk| self.deliver(common, true, chunk).boxed());
+        let home = in_chunks(home, limits, |chunk| self.deliver(common, false, chunk).boxed());
         let (away, home) = futures::join!(away, home);
         let (mut away, mut home) = (away.into_iter(), home.into_iter());
         // Back in the order of the targets.

@@ -4,7 +4,8 @@
 //! and encoded once.
 
 use super::settings::{
-    ACTION_PARAMETERS_CHARS, CLICK_URL_CHARS, CONTENT_CHARS, LONG_CONTENT_CHARS, LONGEST_TTL, MAX_BADGE, TITLE_CHARS,
+    ACTION_PARAMETERS_CHARS, CALL_BYTES, CLICK_URL_CHARS, CONTENT_CHARS, LONG_CONTENT_CHARS, LONGEST_TTL, MAX_BADGE,
+    RECIPIENTS_PER_CALL, TITLE_CHARS,
 };
 use super::wire::Notification;
 use crate::vendor::form::{encode, push_encoded};
@@ -16,6 +17,7 @@ use model::notification::android::{Click, Phone};
 use model::notification::badge::Badge;
 use model::notification::text::cut;
 use model::outcome::Outcome;
+use std::num::NonZeroUsize;
 
 /// What the elements of a batch have in common, encoded for the form.
 pub(super) struct Template {
@@ -39,9 +41,20 @@ impl Template {
         Ok(Self { head, middle: encode(&middle), badge: push.message.badge })
     }
 
+    /// How many of its elements go into one call.
+    pub(super) fn targets_per_call(&self) -> NonZeroUsize {
+        let fitting = NonZeroUsize::new(CALL_BYTES / self.element_bytes()).unwrap_or(NonZeroUsize::MIN);
+        fitting.min(RECIPIENTS_PER_CALL)
+    }
+
+    /// Most bytes of an element, with room for its registration id and badge.
+    const fn element_bytes(&self) -> usize {
+        self.head.len() + self.middle.len() + 256
+    }
+
     /// Appends `messages` for these targets, encoded.
     pub(super) fn push_messages(&self, body: &mut String, targets: &[&Target]) {
-        body.reserve(targets.len() * (self.head.len() + self.middle.len() + 256));
+        body.reserve(targets.len() * self.element_bytes());
         push_encoded(body, "[");
         for (place, target) in targets.iter().enumerate() {
             if place > 0 {

@@ -30,6 +30,9 @@ pub const PATH: &str = "/server/v1/message/notification/unicast_batch";
 
 /// Most notifications of one call.
 pub const RECIPIENTS_PER_CALL: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
+/// Most bytes of a call: every notification of a batch repeats the whole message, so a large one goes to fewer phones at a
+/// time. OPPO documents no limit; this is ours.
+pub const CALL_BYTES: usize = 2 << 20;
 /// Calls that one worker keeps in flight.
 pub const CALLS_IN_FLIGHT: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 /// How the worker has to cut and pace its calls.

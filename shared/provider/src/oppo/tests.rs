@@ -208,6 +208,20 @@ async fn a_batch_fails_phone_by_phone() {
 }
 
 #[tokio::test]
+async fn a_large_message_goes_to_fewer_phones_at_a_time() {
+    let scene = scene().await;
+    let tokens: Vec<String> = (0..300).map(|number| format!("CN_{number}")).collect();
+    let ext = Ext::parse(&format!(r#"{{"a":"{}"}}"#, "字".repeat(1000))).unwrap();
+    let message = Notification { ext: Some(ext), ..plain() };
+    let ended = scene.send(&message, &tokens.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert!(ended.len() == 300 && ended.iter().all(|one| *one == Ended::ok()));
+    let sends: Vec<_> = scene.home.server.seen().into_iter().filter(|seen| seen.path() == settings::PATH).collect();
+    assert_eq!(sends.len(), 2, "nine kilobytes each");
+    assert!(sends.iter().all(|seen| seen.body.len() <= settings::CALL_BYTES));
+    assert_eq!(scene.oppo.desk.take_accepted().len(), 300);
+}
+
+#[tokio::test]
 async fn a_repeat_is_not_shown_twice() {
     let scene = scene().await;
     assert_eq!(scene.send(&plain(), &["CN_a"]).await, [Ended::ok()]);

@@ -103,7 +103,8 @@ impl Stage {
     fn over(server: Server, clock: Arc<ManualClock>) -> Self {
         let http = HttpClient::new(HttpSettings {
             connect_timeout: Duration::from_secs(2),
-            total_timeout: Duration::from_secs(2),
+            // An unoptimised stand-in needs its time for a megabyte.
+            total_timeout: Duration::from_secs(20),
             ..HttpSettings::default()
         });
         let vault = Arc::<MemoryVault>::default();

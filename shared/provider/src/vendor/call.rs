@@ -44,7 +44,7 @@ pub(crate) enum CallError {
     #[error("the answer is not of the vendor's form ({bytes} bytes)")]
     Unreadable { status: StatusCode, bytes: usize },
     /// The vendor refused.
-    #[error("code {code}: {message}")]
+    #[error("code {code}")]
     Code { code: Code, retry_after: Option<Duration>, message: String, request_id: String },
 }
 
@@ -137,7 +137,12 @@ impl CallError {
             Outcome::Retry { after, .. } => after.unwrap_or(RETRY_HOLD),
             _ => CONFIG_HOLD,
         };
-        FetchError { outcome, code: ended.attempt.vendor_code, reason: self.to_string(), hold }
+        // The text of a send may quote registration ids and stays unlogged; a token call has none.
+        let reason = match self {
+            Self::Code { message, .. } => format!("{self}: {message}"),
+            other => other.to_string(),
+        };
+        FetchError { outcome, code: ended.attempt.vendor_code, reason, hold }
     }
 }
 

@@ -173,5 +173,5 @@ fn goes_one_by_one(error: &CallError) -> bool {
 fn of_status(status: Code) -> Ended {
     let outcome = outcome_of_status(status);
     // "Not of this app" is what a wrong appId looks like.
-    Ended { doubtful: outcome == Outcome::Invalid, ..of_code_alone(outcome, status) }
+    Ended { doubtful: status.0 == 1, ..of_code_alone(outcome, status) }
 }

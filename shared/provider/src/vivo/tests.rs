@@ -375,3 +375,20 @@ fn a_receipt_of_an_unknown_form_counts_nothing() {
     }
     assert!(read_receipt(b"not json").unknown);
 }
+
+#[tokio::test]
+async fn an_audience_is_not_deleted_for_a_wrong_app() {
+    let scene = scene().await;
+    let tokens: Vec<String> = (0..30).map(|number| format!("T{number}")).collect();
+    for token in &tokens[..20] {
+        scene.vivo.desk.set_device(token, "1");
+    }
+    let ended = scene.send(&plain(), &tokens.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(ended.iter().filter(|one| one.attempt.outcome == Outcome::Config).count(), 20);
+    // An app that was uninstalled is no doubt about ours.
+    for token in &tokens[..20] {
+        scene.vivo.desk.set_device(token, "2");
+    }
+    let ended = scene.send(&plain(), &tokens.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(ended.iter().filter(|one| one.attempt.outcome == Outcome::Invalid).count(), 20);
+}
