@@ -112,7 +112,7 @@ impl Oppo {
             Called { channel: Self::NAME, account, targets: chunk.len(), repeats_are_known: LIMITS.recognises_repeats };
         match self.call(common, template, overseas, chunk).await {
             Ok(answer) => {
-                let failed = failures(&answer.data);
+                let failed = failures(&answer.data, account);
                 let of = |target: &&Target| failed.get(target.token.as_str()).map_or_else(Ended::ok, |code| of(*code));
                 called.noted(chunk.iter().map(of).collect())
             }
@@ -183,13 +183,15 @@ fn of(code: Code) -> Ended {
 /// Who failed, and why.
 ///
 /// A target that the answer does not speak of counts as sent, since the call itself went well.
-fn failures(data: &Data) -> HashMap<&str, Code> {
+fn failures<'a>(data: &'a Data, account: &str) -> HashMap<&'a str, Code> {
     match data {
         Data::List(elements) => {
-            let failed = elements.iter().filter_map(|element| Some((&*element.registration_id, element.error_code?)));
-            failed.filter(|(_, code)| code.0 != 0).collect()
+            elements.iter().filter_map(|element| Some((&*element.registration_id, element.failure()?))).collect()
         }
-        Data::Other(_) => HashMap::new(),
+        Data::Other(_) => {
+            tracing::warn!(channel = Oppo::NAME, account, "oppo answers a batch in an unknown form");
+            HashMap::new()
+        }
     }
 }
 

@@ -208,6 +208,29 @@ async fn a_batch_fails_phone_by_phone() {
 }
 
 #[tokio::test]
+async fn an_element_without_a_code_is_a_success_and_an_unknown_answer_resends_nothing() {
+    let scene = scene().await;
+    let id = "CN_a";
+    for data in [
+        json!([{"messageId": "m", "registrationId": id, "errorCode": "", "errorMessage": ""}]),
+        json!([{"messageId": "m", "registrationId": id, "errorCode": null}]),
+        json!([{"messageId": "m", "registrationId": id, "errorCode": "0"}]),
+        json!([{"messageId": "m", "registrationId": "CN_other", "errorCode": 10000}]),
+        json!([]),
+        json!({"messageId": "m"}),
+        json!(null),
+    ] {
+        scene.oppo.desk.next_answers([answer(&json!({"code": "0", "data": data}))]);
+        assert_eq!(scene.send(&plain(), &[id]).await, [Ended::ok()], "{data}");
+    }
+    let beside_others =
+        json!([{"registrationId": "CN_b", "errorCode": ""}, {"registrationId": id, "errorCode": "10001"}]);
+    scene.oppo.desk.next_answers([answer(&json!({"code": 0, "data": beside_others}))]);
+    let ended = outcomes(&scene.send(&plain(), &[id, "CN_b"]).await);
+    assert_eq!(ended, [(Outcome::Suppressed, Some(10001)), (Outcome::Ok { vendor_id: None }, None)]);
+}
+
+#[tokio::test]
 async fn a_large_message_goes_to_fewer_phones_at_a_time() {
     let scene = scene().await;
     let tokens: Vec<String> = (0..300).map(|number| format!("CN_{number}")).collect();

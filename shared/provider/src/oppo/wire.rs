@@ -4,6 +4,7 @@ use crate::vendor::call;
 use crate::vendor::code::Code;
 use model::secret::Secret;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// `notification`, without its badge, which differs from phone to phone.
@@ -73,7 +74,15 @@ impl Default for Data {
 pub(super) struct Element {
     #[serde(default)]
     pub(super) registration_id: String,
-    pub(super) error_code: Option<Code>,
+    #[serde(default)]
+    error_code: Value,
+}
+
+impl Element {
+    /// The code of a failure; `None` for a success, whose code is missing, empty or 0.
+    pub(super) fn failure(&self) -> Option<Code> {
+        Code::deserialize(&self.error_code).ok().filter(|code| *code != Code(0))
+    }
 }
 
 /// The answer to the token call.
