@@ -5,6 +5,7 @@ use super::error::{HttpError, Refusal};
 use super::guard::{self, Forbidden};
 use super::request::{HttpRequest, HttpResponse};
 use super::retry_after;
+use super::trust::Trust;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -55,6 +56,7 @@ struct Inner {
     settings: HttpSettings,
     guard: Option<Guard>,
     connector: Connector,
+    http2_only: bool,
     pool: Mutex<Dated>,
 }
 
@@ -62,6 +64,8 @@ struct Inner {
 struct Dated {
     pool: Pool,
     used: SystemTime,
+    /// Counts the pools of this client.
+    number: u64,
 }
 
 impl std::fmt::Debug for HttpClient {
@@ -76,7 +80,12 @@ impl std::fmt::Debug for HttpClient {
 impl HttpClient {
     /// A client for URLs that come from our own settings: it goes wherever they say.
     pub fn new(settings: HttpSettings) -> Self {
-        Self::build(settings, None)
+        Self::build(settings, None, Trust::default())
+    }
+
+    /// As [`HttpClient::new`], with its own idea of whom to believe and what to show.
+    pub fn trusting(settings: HttpSettings, trust: Trust) -> Self {
+        Self::build(settings, None, trust)
     }
 
     /// A client for URLs that strangers gave: it reaches the public internet only (see [`guard`]).
@@ -87,13 +96,25 @@ impl HttpClient {
     /// As [`HttpClient::guarded`], but `exceptions` may be called although they are not public: what a developer's
     /// machine and the tests need. Nothing in the cloud passes any.
     pub fn guarded_except(settings: HttpSettings, exceptions: impl IntoIterator<Item = SocketAddr>) -> Self {
-        Self::build(settings, Some(Arc::new(HashSet::from_iter(exceptions))))
+        Self::build(settings, Some(Arc::new(HashSet::from_iter(exceptions))), Trust::default())
     }
 
-    fn build(settings: HttpSettings, guard: Option<Guard>) -> Self {
-        let connector = Connector::new(settings.connect_timeout, guard.clone());
-        let pool = Mutex::new(Dated { pool: pool(&settings, &connector), used: SystemTime::now() });
-        Self(Arc::new(Inner { settings, guard, connector, pool }))
+    fn build(settings: HttpSettings, guard: Option<Guard>, trust: Trust) -> Self {
+        let http2_only = trust.http2_only;
+        let connector = Connector::new(settings.connect_timeout, guard.clone(), trust);
+        let pool =
+            Mutex::new(Dated { pool: pool(&settings, &connector, http2_only), used: SystemTime::now(), number: 0 });
+        Self(Arc::new(Inner { settings, guard, connector, http2_only, pool }))
+    }
+
+    /// Throws the connections away: the next request makes a new one, requests under way end on theirs.
+    pub fn reconnect(&self) {
+        self.replace(&mut self.0.pool.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn replace(&self, dated: &mut Dated) {
+        dated.pool = pool(&self.0.settings, &self.0.connector, self.0.http2_only);
+        dated.number += 1;
     }
 
     /// Sends `request` and reads the whole answer. Any status is an answer; a redirect is not followed.
@@ -155,7 +176,7 @@ impl HttpClient {
         // runtime look, and the second one lets what it found be acted upon before a connection is picked.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
-        self.pool().request(request).await.map_err(Failure::Request)
+        self.request(request).await.map_err(Failure::Request)
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<HttpResponse, Failure> {
@@ -174,16 +195,40 @@ impl HttpClient {
         })
     }
 
-    /// The pool, or a new one when this one has slept for too long.
-    fn pool(&self) -> Pool {
+    /// Sends, and sends again what an HTTP/2 server turned away, or what was still waiting for a stream when the connection
+    /// closed.
+    async fn request(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
+        let mut repeats = if self.0.http2_only { TURNED_AWAY_REPEATS } else { 0 };
+        while repeats > 0 {
+            repeats -= 1;
+            let (pool, number) = self.pool();
+            match pool.request(request.clone()).await {
+                Err(error) if was_turned_away(&error) || was_handed_back(&error) => self.leave(number, &error),
+                sent => return sent,
+            }
+        }
+        self.pool().0.request(request).await
+    }
+
+    /// Takes no connection of pool `number` any more unless `error` is about one stream: it may look alive for some moments
+    /// yet. Whoever comes second finds it replaced.
+    fn leave(&self, number: u64, error: &ClientError) {
+        let mut dated = self.0.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if dated.number == number && !http2_errors(error).any(h2::Error::is_reset) {
+            self.replace(&mut dated);
+        }
+    }
+
+    /// The pool and its number, or a new one when this one has slept for too long.
+    fn pool(&self) -> (Pool, u64) {
         let mut dated = self.0.pool.lock().unwrap_or_else(PoisonError::into_inner);
         let now = SystemTime::now();
         // A clock that was set back tells nothing about how long the pool slept, so it counts as too long.
         if now.duration_since(dated.used).map_or(true, |idle| idle > self.0.settings.idle_timeout) {
-            dated.pool = pool(&self.0.settings, &self.0.connector);
+            self.replace(&mut dated);
         }
         dated.used = now;
-        dated.pool.clone()
+        (dated.pool.clone(), dated.number)
     }
 
     fn touch(&self) {
@@ -199,7 +244,7 @@ impl HttpClient {
             Failure::Request(error) if chain(&error).any(|cause| cause.is::<Forbidden>()) => {
                 HttpError::BadUrl { request, refusal: Refusal::Address }
             }
-            Failure::Request(error) if error.is_connect() || was_handed_back(&error) => {
+            Failure::Request(error) if error.is_connect() || was_handed_back(&error) || was_turned_away(&error) => {
                 HttpError::Unsent { request, cause: root_cause(&error) }
             }
             Failure::Request(error) => HttpError::Unknown { request, cause: root_cause(&error) },
@@ -214,12 +259,24 @@ enum Failure {
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tuisong/", env!("CARGO_PKG_VERSION")));
 
+/// How often a request that an HTTP/2 server turned away unprocessed is made again at once. Servers close connections for
+/// their maintenance while requests are on the way; more than twice in a row is something else.
+const TURNED_AWAY_REPEATS: u32 = 2;
+
 /// How often an HTTP/2 connection with requests under way is pinged, and how long the answer may take.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(3);
 
-fn pool(settings: &HttpSettings, connector: &Connector) -> Pool {
-    Client::builder(TokioExecutor::new())
+/// Streams on a new HTTP/2 connection before the server has said how many it takes. More would only be refused by a server
+/// that takes few, as Apple's does at first.
+const FIRST_STREAMS: usize = 1;
+
+fn pool(settings: &HttpSettings, connector: &Connector, http2_only: bool) -> Pool {
+    let mut builder = Client::builder(TokioExecutor::new());
+    if http2_only {
+        builder.http2_only(true).http2_initial_max_send_streams(FIRST_STREAMS);
+    }
+    builder
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(settings.idle_timeout)
@@ -237,6 +294,19 @@ fn chain<'a>(error: &'a ClientError) -> impl Iterator<Item = &'a (dyn Error + 's
 /// Whether the connection gave the request back unwritten: hyper calls exactly that "canceled".
 fn was_handed_back(error: &ClientError) -> bool {
     chain(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
+}
+
+/// Whether an HTTP/2 server said that it has not processed, and will not process, the request: its GOAWAY names an earlier
+/// stream as the last one it saw to, or it refused the stream (RFC 9113, sections 6.8 and 8.7).
+fn was_turned_away(error: &ClientError) -> bool {
+    http2_errors(error).any(|cause| {
+        cause.is_remote()
+            && (cause.is_go_away() || (cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM)))
+    })
+}
+
+fn http2_errors(error: &ClientError) -> impl Iterator<Item = &h2::Error> {
+    chain(error).filter_map(|cause| cause.downcast_ref::<h2::Error>())
 }
 
 /// The innermost cause. It is the operating system's, rustls's or hyper's text, none of which quotes a URL.

@@ -1,6 +1,7 @@
 //! Connecting: names, TCP, TLS.
 
 use super::guard::{self, Forbidden};
+use super::trust::Trust;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -26,6 +27,7 @@ type Tcp = HttpConnector<Resolver>;
 pub(super) struct Connector {
     tcp: Tcp,
     tls: Arc<OnceLock<HttpsConnector<Tcp>>>,
+    trust: Arc<Trust>,
     guard: Option<Guard>,
     timeout: Duration,
 }
@@ -34,11 +36,11 @@ pub(super) struct Connector {
 pub(super) type Guard = Arc<HashSet<SocketAddr>>;
 
 impl Connector {
-    pub(super) fn new(timeout: Duration, guard: Option<Guard>) -> Self {
+    pub(super) fn new(timeout: Duration, guard: Option<Guard>, trust: Trust) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver { system: GaiResolver::new(), guard: guard.clone() });
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        Self { tcp, tls: Arc::default(), guard, timeout }
+        Self { tcp, tls: Arc::default(), trust: Arc::new(trust), guard, timeout }
     }
 
     /// The TLS layer, built by the first `https` request: reading some 150 roots has no place in a cold start. The roots
@@ -47,11 +49,13 @@ impl Connector {
         if let Some(tls) = self.tls.get() {
             return Ok(tls.clone());
         }
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
-            .https_only()
-            .enable_all_versions()
-            .wrap_connector(self.tcp.clone());
+        let builder = HttpsConnectorBuilder::new().with_tls_config(self.trust.config()?).https_only();
+        // Whoever has only one protocol is told by the handshake already when the other side has not.
+        let tls = if self.trust.http2_only {
+            builder.enable_http2().wrap_connector(self.tcp.clone())
+        } else {
+            builder.enable_all_versions().wrap_connector(self.tcp.clone())
+        };
         Ok(self.tls.get_or_init(|| tls).clone())
     }
 }

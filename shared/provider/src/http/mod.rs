@@ -17,6 +17,9 @@
 //!    has been noticed is not picked, and a request that was picked up by such
 //!    a connection but not written is repeated on a fresh one (hyper-util's `retry_canceled_requests`).
 //! 3. HTTP/2 connections with requests under way are pinged, so that a dead one fails in seconds.
+//!
+//! A request that an HTTP/2 server turned away unprocessed (GOAWAY before its stream, REFUSED_STREAM) is made again at once
+//! by a client that speaks nothing but HTTP/2, and counts as unsent for every client.
 
 mod client;
 mod connect;
@@ -24,6 +27,7 @@ mod error;
 pub mod guard;
 mod request;
 mod retry_after;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -31,3 +35,4 @@ mod tests;
 pub use client::{HttpClient, HttpSettings};
 pub use error::{HttpError, Refusal};
 pub use request::{HttpRequest, HttpResponse, redacted};
+pub use trust::{Identity, Trust};

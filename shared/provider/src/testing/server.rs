@@ -150,7 +150,10 @@ async fn serve(
             Reply::Answer { status, headers, body } => {
                 let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
                 let answer = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n{body}", body.len());
-                stream.write_all(answer.as_bytes()).await.unwrap();
+                // A client may hang up before it has read everything.
+                if stream.write_all(answer.as_bytes()).await.is_err() {
+                    return;
+                }
             }
             Reply::AnswerThenClose(body) => {
                 let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
