@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | [`channel`] | the trait, the call, the registry and its settings |
 //! | [`http`] | the one HTTP client, and its guarded form for URLs that strangers gave |
-//! | [`meizu`], [`oppo`], [`vivo`], [`xiaomi`] | channels to phones, which the registry does not know yet |
+//! | [`apns`], [`fcm`], [`huawei`], [`meizu`], [`oppo`], [`vivo`], [`xiaomi`] | channels to phones, which the registry does not know yet |
 //! | [`token`] | the one holder of an upstream's access token |
 //! | [`vendor`] | what the channels to phones share |
 //! | [`wechat`] | what every WeChat channel shares: error table, token call, client |
@@ -19,8 +19,11 @@
 //! A new channel is one folder with the files `mod`, `client`, `wire`, `settings` and `error`, one
 //! [`model::channel::ChannelKind`] variant and one arm in [`channel::Registry::channel`].
 
+pub mod apns;
 pub mod channel;
+pub mod fcm;
 pub mod http;
+pub mod huawei;
 pub mod meizu;
 pub mod oppo;
 pub mod token;

@@ -10,9 +10,13 @@
 //! **A further stand-in** is a module with a struct that holds a [`Desk`] and has
 //! `fn answer(&self, request: &Request<Bytes>, now_ms: i64) -> Response<Bytes>`.
 
+pub mod apns;
 #[cfg(test)]
 mod build;
 pub mod desk;
+pub mod fcm;
+pub mod huawei;
+pub mod jwt;
 pub mod meizu;
 pub mod oppo;
 pub mod vivo;

@@ -8,6 +8,8 @@ use crate::secret::Secret;
 pub struct HuaweiCertificate {
     /// Names it among all certificates of all apps: tokens are shared under it. Never Huawei's ids alone.
     pub id: AccountId,
+    /// Name of the app, shown where a message has no title: Huawei refuses blank ones.
+    pub app_name: String,
     /// App id of AppGallery Connect, which is also the OAuth client id.
     pub app_id: String,
     /// The OAuth client secret.

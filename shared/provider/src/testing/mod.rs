@@ -4,6 +4,8 @@ mod clock;
 mod vault;
 
 #[cfg(test)]
+pub(crate) mod http2;
+#[cfg(test)]
 pub(crate) mod push;
 #[cfg(test)]
 pub(crate) mod server;

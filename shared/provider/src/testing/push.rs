@@ -5,6 +5,8 @@ use super::{ManualClock, MemoryVault};
 use crate::http::{HttpClient, HttpSettings};
 use crate::token::TokenHolder;
 use crate::vendor::{Push, Receipt, Target};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Request, Response};
 use model::clock::{Clock, Timestamp};
@@ -129,4 +131,9 @@ pub(crate) fn answer(body: &serde_json::Value) -> Response<Bytes> {
 /// An answer with this status and nothing in it.
 pub(crate) fn status(status: u16) -> Response<Bytes> {
     Response::builder().status(status).body(Bytes::new()).unwrap()
+}
+
+/// PEM around `der`.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }

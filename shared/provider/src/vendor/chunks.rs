@@ -23,7 +23,8 @@ pub(crate) const ONE_BY_ONE: ChannelLimits = ChannelLimits {
 /// end per target of its chunk.
 ///
 /// A token that cannot be one is called dead and not sent. Once a chunk as a whole learns that the account is shut (its
-/// quota is gone, its settings are wrong), the chunks that have not begun are not sent and end the same way.
+/// quota is gone, its settings are wrong), the chunks that have not begun are not sent and end the same way. A doubtful end
+/// may be about its target alone, so it shuts nothing.
 pub(crate) async fn in_chunks<'a>(
     targets: impl IntoIterator<Item = &'a Target>,
     limits: ChannelLimits,
@@ -54,6 +55,7 @@ async fn unless_shut(shut: &OnceLock<Ended>, targets: usize, call: BoxFuture<'_,
     debug_assert_eq!(ended.len(), targets, "one end per target");
     if let Some(first) = ended.first()
         && matches!(first.attempt.outcome, Outcome::Quota { .. } | Outcome::Config)
+        && !first.doubtful
         && ended.iter().all(|one| one == first)
     {
         let _ = shut.set(first.clone());

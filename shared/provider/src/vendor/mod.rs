@@ -12,7 +12,9 @@
 //! | [`fault`] | what a failed call means, where the vendor's own table says nothing |
 //! | `form` | bodies of `application/x-www-form-urlencoded`, with what is common encoded once |
 //! | [`guard`] | telling dead tokens from a wrong certificate |
+//! | `jwt` | tokens that we sign ourselves |
 //! | `link` | the way to a vendor's server |
+//! | `oauth` | access tokens of OAuth |
 //! | [`receipt`] | what vendors report later, and the parameter that says what about |
 //! | `tokens` | calls under a token that the vendor issues |
 //! | `words` | title and text for vendors that need both |
@@ -23,7 +25,9 @@ pub mod code;
 pub mod fault;
 pub(crate) mod form;
 pub mod guard;
+pub(crate) mod jwt;
 pub(crate) mod link;
+pub(crate) mod oauth;
 pub mod receipt;
 pub(crate) mod tokens;
 pub(crate) mod words;
@@ -34,6 +38,7 @@ mod tests;
 use model::clock::Timestamp;
 use model::ids::{DeviceToken, TaskId};
 use model::notification::Notification;
+use model::notification::badge::Badge;
 use model::outcome::{Attempt, Outcome};
 use model::secret::Secret;
 
@@ -70,6 +75,17 @@ pub struct Target {
     pub badge: Option<u32>,
 }
 
+impl Target {
+    /// The number on the icon after `message`: the device's counter, or what the message sets. `None`: left as it is.
+    pub const fn counter(&self, message: &Notification) -> Option<u32> {
+        match (self.badge, message.badge) {
+            (Some(counter), _) => Some(counter),
+            (None, Badge::Set(number)) => Some(number),
+            (None, Badge::Add(_)) => None,
+        }
+    }
+}
+
 /// Where a vendor reports what became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -88,7 +104,8 @@ pub struct Ended {
     pub reason: &'static str,
     /// For [`Outcome::Invalid`]: since when the vendor knows the token as dead. A token that was bound later is alive.
     pub dead_since: Option<Timestamp>,
-    /// For [`Outcome::Invalid`]: a wrong certificate or environment looks the same, see [`guard`].
+    /// For [`Outcome::Invalid`]: a wrong certificate or environment looks the same, see [`guard`]. For
+    /// [`Outcome::Config`]: it may be about this device alone, and others are still to be tried.
     pub doubtful: bool,
 }
 

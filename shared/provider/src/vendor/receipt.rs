@@ -1,6 +1,6 @@
 //! Receipts: what a vendor reports later about a notification that it accepted.
 //!
-//! The vendors here sign nothing. So a receipt is believed for two reasons: it came to an address with a secret in its
+//! Most vendors sign nothing (Huawei does, see [`crate::huawei`]). So a receipt is believed for two reasons: it came to an address with a secret in its
 //! path (checked before these functions are called), and it brings back a parameter that only we can have made
 //! ([`ReceiptSigner`]), which names the task. Reading one is a pure function in the vendor's folder.
 
@@ -42,7 +42,7 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiptError {
     /// It does not prove that it is the vendor's. Answer 401 and count nothing.
-    #[error("the receipt does not carry the token that is set in the vendor's console")]
+    #[error("the receipt does not carry the token or signature that is set up in the vendor's console")]
     Unauthorised,
     /// It is not of the vendor's form.
     #[error("the receipt is not of the vendor's form: {0}")]

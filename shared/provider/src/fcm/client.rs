@@ -1,0 +1,109 @@
+//! One delivery: token, call, and what is repeated at once.
+
+use super::error::{self, Action};
+use super::oauth::TokenCall;
+use super::render::Rendered;
+use super::settings::TIMEOUT_WAIT;
+use super::wire::Refusal;
+use crate::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
+use crate::token::{Token, TokenError, TokenHolder};
+use crate::vendor::{Ended, Target, fault};
+use bytes::Bytes;
+use http::{HeaderValue, header};
+use model::ids::{AccountId, DeviceToken};
+use model::outcome::Outcome;
+
+/// Everything that the deliveries of one call share.
+pub(super) struct Sender<'a> {
+    pub(super) tokens: &'a TokenHolder,
+    pub(super) http: &'a HttpClient,
+    pub(super) url: String,
+    pub(super) token_call: TokenCall,
+    pub(super) account: &'a AccountId,
+    pub(super) rendered: Rendered<'a>,
+}
+
+/// The most of Google's words that is logged. They may quote a field name of the message, never its content.
+const WORDS: usize = 200;
+
+impl Sender<'_> {
+    /// Sends to one device. Repeats at once what a repeat cures: a refused access token, a message that Google finds too
+    /// large.
+    pub(super) async fn deliver(&self, target: &Target) -> Ended {
+        let Some(mut body) = self.rendered.body(target) else {
+            return Ended::with(Outcome::TooLarge, None, "TOO_LARGE");
+        };
+        let mut token = match self.tokens.get(self.token_call.key(), &self.token_call).await {
+            Ok(token) => token,
+            Err(error) => return fault::of_token(&error),
+        };
+        let (mut renewed, mut shrunk) = (false, false);
+        loop {
+            let answered = match self.post(&token, body.clone()).await {
+                Ok(answered) => answered,
+                Err(error) => return self.log(of_call(&error), &target.token, &error.to_string()),
+            };
+            if answered.status.is_success() {
+                return Ended::ok();
+            }
+            let refusal: Refusal = serde_json::from_slice(&answered.body).unwrap_or_default();
+            match error::action_of(answered.status, &refusal.error).map(|(_, action)| action) {
+                Some(Action::RefreshToken) if !renewed => {
+                    renewed = true;
+                    let refused = token.generation;
+                    match self.tokens.refused(self.token_call.key(), refused, &self.token_call).await {
+                        Ok(fresh) => token = fresh,
+                        // There is no other token, so Google's own answer says more.
+                        Err(TokenError::Refused) => return self.read(&answered, &refusal, target),
+                        Err(error) => return fault::of_token(&error),
+                    }
+                }
+                Some(Action::Shrink) if !shrunk => {
+                    shrunk = true;
+                    match self.rendered.smaller(target) {
+                        Some(smaller) => body = smaller,
+                        None => return self.read(&answered, &refusal, target),
+                    }
+                }
+                _ => return self.read(&answered, &refusal, target),
+            }
+        }
+    }
+
+    async fn post(&self, token: &Token, body: Bytes) -> Result<HttpResponse, HttpError> {
+        let mut request = HttpRequest::post_json(self.url.as_str(), body);
+        // Without a value that can be a header's, Google says that there is no token.
+        if let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", token.value.expose())) {
+            bearer.set_sensitive(true);
+            request.headers.insert(header::AUTHORIZATION, bearer);
+        }
+        self.http.send(request).await
+    }
+
+    fn read(&self, answered: &HttpResponse, refusal: &Refusal, target: &Target) -> Ended {
+        let ended = error::ended(answered.status, &refusal.error, answered.retry_after);
+        self.log(ended, &target.token, &refusal.error.message)
+    }
+
+    /// Once per failed attempt. A device's own state is daily business; the rest somebody may want to look into.
+    fn log(&self, ended: Ended, device: &DeviceToken, said: &str) -> Ended {
+        let (account, outcome) = (self.account, ended.attempt.outcome.label());
+        let (code, reason) = (ended.attempt.vendor_code, ended.reason);
+        let said: String = said.chars().take(WORDS).filter(|c| !c.is_control()).collect();
+        if ended.attempt.outcome == Outcome::Invalid {
+            tracing::debug!(%account, recipient = ?device, outcome, code, reason, "push refused");
+        } else {
+            tracing::warn!(%account, recipient = ?device, outcome, code, reason, said, "push failed");
+        }
+        ended
+    }
+}
+
+/// A call that got no answer in time is not repeated for ten seconds.
+fn of_call(error: &HttpError) -> Ended {
+    let mut ended = fault::of_call(error);
+    if matches!(error, HttpError::Unknown { .. }) {
+        ended.attempt.outcome = fault::later(Some(TIMEOUT_WAIT));
+    }
+    ended
+}
