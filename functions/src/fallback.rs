@@ -18,8 +18,21 @@ capabilities! {
 const ROUTES: &[Route] = &[Route::new(Method::Any, "$default")];
 
 /// The routes of the other functions, without their handlers: this binary must not carry them all.
-const KNOWN: &[&[Route]] =
-    &[wxpusher::send::ROUTES, wxpusher::send_get::ROUTES, wxpusher::status::ROUTES, page::ROUTES];
+const KNOWN: &[&[Route]] = &[
+    wxpusher::send::ROUTES,
+    wxpusher::send_get::ROUTES,
+    wxpusher::status::ROUTES,
+    wxpusher::message_delete::ROUTES,
+    wxpusher::simple_push::ROUTES,
+    wxpusher::qrcode_create::ROUTES,
+    wxpusher::qrcode_scan::ROUTES,
+    wxpusher::users_v1::ROUTES,
+    wxpusher::users_v2::ROUTES,
+    wxpusher::user_remove::ROUTES,
+    wxpusher::user_reject::ROUTES,
+    wxpusher::pay_end_time::ROUTES,
+    page::ROUTES,
+];
 
 /// The function.
 pub const FUNCTION: Function = http_function!("fallback", Family::Page, ROUTES, FallbackStore, handle);
@@ -39,12 +52,14 @@ fn is_known(path: &str) -> bool {
     KNOWN.iter().flat_map(|routes| routes.iter()).any(|route| matches(route.path, path))
 }
 
-/// Whether a route's pattern covers `path`, as API Gateway matches: `{name}` is one segment, not empty.
+/// Whether a route's pattern covers `path`, as API Gateway matches: `{name}` is one segment, not empty, and `{name+}` all
+/// that follow.
 fn matches(pattern: &str, path: &str) -> bool {
     let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
     loop {
         match (pattern.next(), path.next()) {
             (None, None) => return true,
+            (Some(wanted), Some(given)) if wanted.ends_with("+}") => return !given.is_empty() || path.next().is_some(),
             (Some(wanted), Some(given)) if wanted.starts_with('{') && !given.is_empty() => {}
             (Some(wanted), Some(given)) if wanted == given => {}
             _ => return false,

@@ -38,7 +38,13 @@ impl Api {
                 if route.path == "$default" {
                     default = Some(function);
                 } else {
-                    by_method.entry(route.method.as_str()).or_default().insert(route.path, function)?;
+                    // What API Gateway writes `{name+}` is `{*name}` to this router.
+                    let path = route.path.split('/').map(|segment| match segment.strip_suffix("+}") {
+                        Some(name) => format!("{{*{}}}", name.trim_start_matches('{')),
+                        None => segment.to_owned(),
+                    });
+                    let path = path.collect::<Vec<_>>().join("/");
+                    by_method.entry(route.method.as_str()).or_default().insert(path, function)?;
                 }
             }
         }

@@ -6,6 +6,7 @@ mod docs;
 mod events;
 mod fallback;
 mod faults;
+mod follows;
 mod kill;
 mod page;
 mod template;

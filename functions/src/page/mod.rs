@@ -32,7 +32,7 @@ pub const FUNCTION: Function = http_function!("page", Family::Page, ROUTES, Page
 /// Markdown; 404 with a friendly page when it is unknown, deleted or older than seven days: the three look the same.
 /// No cookie is read or set, nothing of the stranger's runs, and the address is told to no other site.
 async fn handle(context: &Context, store: &PageStore, request: Request) -> Result<Reply, ApiError> {
-    let Some(task) = find(context, store, request.path_parameter("key")).await? else {
+    let Some(task) = find(context, store, request.path_parameter("key")).await?.filter(|task| !task.is_erased()) else {
         return Ok(reply(StatusCode::NOT_FOUND, gone_page()));
     };
     // Other content has no page.

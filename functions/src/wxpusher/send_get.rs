@@ -24,20 +24,15 @@ async fn handle(context: &Context, store: &AcceptStore, request: Request) -> Res
 }
 
 fn read(query: &Query) -> Result<Submission, ApiError> {
-    let integer = |name: &str| {
-        let wrong = |_| ApiError::unreadable(format!("参数{name}应为整数"));
-        query.get(name).map(|text| text.trim().parse::<i64>().map_err(wrong)).transpose()
-    };
-    let verify_pay = query.get("verifyPay").map_or(Ok(None), gateway::request::boolean);
     Ok(Submission {
         content: query.get("content").map(str::to_owned),
         content_type: None,
         summary: query.get("summary").map(str::to_owned),
         url: query.get("url").map(decode_again),
         uids: query.get("uid").map(str::to_owned).into_iter().collect(),
-        topic_ids: integer("topicId")?.into_iter().collect(),
-        verify_pay: verify_pay.map_err(|_| ApiError::unreadable("参数verifyPay应为布尔值"))?,
-        verify_pay_type: integer("verifyPayType")?,
+        topic_ids: query.integer("topicId")?.into_iter().collect(),
+        verify_pay: query.boolean("verifyPay")?,
+        verify_pay_type: query.integer("verifyPayType")?,
     })
 }
 

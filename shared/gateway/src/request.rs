@@ -31,6 +31,26 @@ impl Request {
         self.path_parameters.get(name).map_or("", String::as_str)
     }
 
+    /// Where this deployment is reached: `configured`, or the address that the caller used.
+    ///
+    /// A function behind the API cannot be told the API's own address when both are created, so it takes the `Host` that
+    /// the API was called by. API Gateway serves no request for a host that is not its own, and sets
+    /// `X-Forwarded-Proto` itself; `X-Forwarded-Host`, which anybody may send, is not looked at. A host that is none is
+    /// refused, so that no link leads where a header wanted it.
+    pub fn public_url(&self, configured: &str) -> Result<String, ApiError> {
+        if !configured.is_empty() {
+            return Ok(configured.to_owned());
+        }
+        let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let is_host = |host: &&str| {
+            let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+            !host.is_empty() && host.len() <= 255 && host.bytes().all(known)
+        };
+        let host = text("host").filter(is_host).ok_or_else(|| ApiError::unreadable("请求头Host不正确"))?;
+        let scheme = if text("x-forwarded-proto") == Some("http") { "http" } else { "https" };
+        Ok(format!("{scheme}://{host}"))
+    }
+
     /// The query, decoded.
     pub fn query(&self) -> Query {
         let mut values: HashMap<String, String> = HashMap::new();
@@ -110,6 +130,18 @@ impl Query {
     /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+
+    /// A whole number.
+    pub fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        let wrong = |_| ApiError::unreadable(format!("参数{name}应为整数"));
+        self.get(name).map(|text| text.trim().parse().map_err(wrong)).transpose()
+    }
+
+    /// A boolean.
+    pub fn boolean(&self, name: &str) -> Result<Option<bool>, ApiError> {
+        let wrong = |_| ApiError::unreadable(format!("参数{name}应为布尔值"));
+        self.get(name).map_or(Ok(None), boolean).map_err(wrong)
     }
 }
 

@@ -88,6 +88,13 @@ pub struct FollowRecord {
     pub remark: Option<String>,
 }
 
+impl FollowRecord {
+    /// Whether the user takes messages at all: they are on the account, and their switch is on.
+    pub const fn is_enabled(&self) -> bool {
+        !self.muted && !self.unreachable
+    }
+}
+
 /// A follow in a list of followers is of one of four classes. Each has its own list, so that a filter reads nothing
 /// that it leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -84,7 +84,7 @@ pub struct PageContent {
     /// How the text is to be read.
     #[serde(rename = "f", default)]
     pub content_type: ContentType,
-    /// The text.
+    /// The text; empty once its sender has deleted it, for none is accepted empty.
     #[serde(rename = "b")]
     pub text: Stored<String>,
     /// What the card shows first.
@@ -163,6 +163,12 @@ impl Task {
     pub fn first_channel(&self) -> ChannelKind {
         // A task without a leg is never written; were one read, its recipients would be found to have none.
         self.legs.first().copied().unwrap_or(ChannelKind::WechatTemplate)
+    }
+
+    /// Whether the sender has deleted the content. The message still goes to whoever has not got it: only its page is
+    /// gone.
+    pub fn is_erased(&self) -> bool {
+        matches!(&self.content, Content::Page(PageContent { text: Stored::Inline(text), .. }) if text.is_empty())
     }
 
     /// When nothing of the task is answered any more.

@@ -6,6 +6,7 @@ use crate::audience::{Ineligible, PayFilter};
 use crate::ids::{TopicId, Uid};
 use crate::limits;
 use crate::message::ContentType;
+use serde::Serialize;
 use std::collections::HashSet;
 
 /// `status` of every accepted target; clients compare it.
@@ -72,6 +73,10 @@ pub enum Refusal {
     UrlTooLong,
     /// `verifyPayType` is not 0, 1 or 2.
     PayFilter,
+    /// A simple push names no token.
+    NoSpt,
+    /// A simple push names too many tokens.
+    TooManySpts,
 }
 
 impl Refusal {
@@ -86,6 +91,8 @@ impl Refusal {
         Self::SummaryTooLong,
         Self::UrlTooLong,
         Self::PayFilter,
+        Self::NoSpt,
+        Self::TooManySpts,
     ];
 
     /// The stable code (`docs/errors.md`).
@@ -100,6 +107,8 @@ impl Refusal {
             Self::SummaryTooLong => "summary_too_long",
             Self::UrlTooLong => "url_too_long",
             Self::PayFilter => "verify_pay_type_unknown",
+            Self::NoSpt => "no_spt",
+            Self::TooManySpts => "too_many_spts",
         }
     }
 
@@ -115,6 +124,8 @@ impl Refusal {
             Self::SummaryTooLong => format!("summary过长，最多{}个字符", limits::WXPUSHER_SUMMARY_CHARS),
             Self::UrlTooLong => format!("url过长，最多{}个字符", limits::WXPUSHER_URL_CHARS),
             Self::PayFilter => "verifyPayType只能是0、1或2".to_owned(),
+            Self::NoSpt => "spt和sptList不能同时为空".to_owned(),
+            Self::TooManySpts => format!("sptList过多，一次最多{}个", limits::WXPUSHER_SPTS),
         }
     }
 }
@@ -124,6 +135,16 @@ impl Submission {
     ///
     /// Lengths are counted in Unicode scalar values: never stricter than the UTF-16 units a Java server counts.
     pub fn check(self) -> Result<Sending, Refusal> {
+        self.check_for(limits::WXPUSHER_UIDS, Refusal::NoTarget, Refusal::TooManyUids)
+    }
+
+    /// The same for a simple push to `spts`: they take the place of the UIDs.
+    pub fn check_simple(self, spts: Vec<String>) -> Result<Sending, Refusal> {
+        let submission = Self { uids: spts, topic_ids: Vec::new(), ..self };
+        submission.check_for(limits::WXPUSHER_SPTS, Refusal::NoSpt, Refusal::TooManySpts)
+    }
+
+    fn check_for(self, most: usize, nobody: Refusal, too_many: Refusal) -> Result<Sending, Refusal> {
         let content = self.content.filter(|content| !content.trim().is_empty()).ok_or(Refusal::ContentBlank)?;
         if longer_than(&content, limits::WXPUSHER_CONTENT_CHARS) {
             return Err(Refusal::ContentTooLong);
@@ -135,10 +156,10 @@ impl Submission {
         let uids = distinct(self.uids);
         let topics = distinct(self.topic_ids);
         if uids.is_empty() && topics.is_empty() {
-            return Err(Refusal::NoTarget);
+            return Err(nobody);
         }
-        if uids.len() > limits::WXPUSHER_UIDS {
-            return Err(Refusal::TooManyUids);
+        if uids.len() > most {
+            return Err(too_many);
         }
         if topics.len() > limits::WXPUSHER_TOPICS {
             return Err(Refusal::TooManyTopics);
@@ -211,6 +232,65 @@ impl TargetRefusal<'_> {
     }
 }
 
+/// Why a target of a simple push gets nothing. The token itself is not repeated: the answer names it already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SimpleRefusal {
+    /// The token is nobody's, or has not the form of one.
+    Unknown,
+    /// The user is reached through another account than the first of the call.
+    OtherAccount,
+    /// The user is known, but gets nothing.
+    Ineligible(Ineligible),
+}
+
+impl SimpleRefusal {
+    /// The target's `status`.
+    pub fn status(self) -> String {
+        let text = match self {
+            Self::Unknown => "SPT不存在",
+            Self::OtherAccount => "该SPT属于另一个公众号，请分开发送",
+            Self::Ineligible(why) => match why {
+                Ineligible::Unreachable => "用户已取消关注公众号，不能给他推送消息",
+                Ineligible::Muted => "用户已关闭消息接收开关",
+                Ineligible::OverQuota => "用户今日接收消息数量已达上限",
+                // No app is asked, so no app's block and no payment are in the way.
+                Ineligible::Rejected | Ineligible::NotPaid | Ineligible::AlreadyPaid => "不能给该用户推送消息",
+            },
+        };
+        text.to_owned()
+    }
+}
+
+/// Rows in a page of a list unless said otherwise.
+pub const DEFAULT_PAGE_SIZE: usize = 10;
+
+/// The `page` of a list as it is taken: less than 1 is 1.
+pub fn lenient_page(page: Option<i64>) -> u64 {
+    page.and_then(|page| u64::try_from(page).ok()).unwrap_or(1).max(1)
+}
+
+/// The `pageSize` of the older list as it is taken: more than 100 is 100, less than 1 the default.
+pub fn lenient_size(size: Option<i64>) -> usize {
+    match size.and_then(|size| usize::try_from(size).ok()) {
+        None | Some(0) => DEFAULT_PAGE_SIZE,
+        Some(size) => size.min(limits::WXPUSHER_PAGE_SIZE),
+    }
+}
+
+/// A page of a list, in the order of the documentation.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PageOf<T> {
+    /// Rows in the whole list.
+    pub total: u64,
+    /// Which page this is, from 1.
+    pub page: u64,
+    /// Most rows in a page.
+    pub page_size: usize,
+    /// The rows.
+    pub records: Vec<T>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,6 +320,22 @@ mod tests {
         assert_eq!(refused(|s| s.uids = uids(2001)), Some(Refusal::TooManyUids));
         assert_eq!(refused(|s| s.topic_ids = (1..=5).collect()), None);
         assert_eq!(refused(|s| s.topic_ids = (1..=6).collect()), Some(Refusal::TooManyTopics));
+    }
+
+    #[test]
+    fn a_simple_push_counts_tokens() {
+        let spts = |count: usize| (0..count).map(|n| format!("SPT_{n:028}")).collect::<Vec<_>>();
+        let check = |spts| valid().check_simple(spts);
+        assert_eq!(check(spts(10)).map(|sending| sending.uids.len()), Ok(10));
+        assert_eq!(check([spts(10), spts(1)].concat()).map(|sending| sending.uids.len()), Ok(10), "a repeat");
+        assert_eq!(check(spts(11)), Err(Refusal::TooManySpts));
+        assert_eq!(check(Vec::new()), Err(Refusal::NoSpt), "topics do not count");
+    }
+
+    #[test]
+    fn pages_are_read_leniently() {
+        assert_eq!([None, Some(-3), Some(0), Some(7)].map(lenient_page), [1, 1, 1, 7]);
+        assert_eq!([None, Some(0), Some(-1), Some(99), Some(1_000)].map(lenient_size), [10, 10, 10, 99, 100]);
     }
 
     #[test]

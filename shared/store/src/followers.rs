@@ -30,6 +30,11 @@ capability! {
     ]
 }
 
+capability! {
+    /// Says until when users have paid.
+    PayEnds: [("dynamodb:GetItem", Users)]
+}
+
 /// How long after its mark a writer may still write entries. Functions that write them are stopped earlier, or mark
 /// again.
 const SETTLE: Duration = Duration::from_secs(30);
@@ -41,6 +46,15 @@ pub struct FollowerPage {
     pub total: u64,
     /// Those of this page, newest first.
     pub records: Vec<FollowRecord>,
+}
+
+impl FollowerPage {
+    /// The page `page` (from 1) of `size` of a list that is at hand whole.
+    pub fn of(records: Vec<FollowRecord>, page: u64, size: usize) -> Self {
+        let before = usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX).saturating_mul(size);
+        let total = records.len() as u64;
+        Self { total, records: records.into_iter().skip(before).take(size).collect() }
+    }
 }
 
 /// Marks on stretches whose entries are being written.
@@ -154,12 +168,6 @@ impl Followers {
         Ok(relation.and_then(|relation| relation.record()).filter(|record| record.id == id))
     }
 
-    /// Until when `uid` has paid for `followed` of `app`; zero when never.
-    pub async fn pay_end(&self, app: AppId, followed: Followed, uid: &Uid) -> Result<Timestamp, StoreError> {
-        let relation = Relations(&self.0).get(uid, app, followed).await?;
-        Ok(relation.map_or_else(Timestamp::default, |relation| relation.pay_end_ms))
-    }
-
     /// The counts of all stretches, newest first.
     async fn stretches(&self, app: AppId, now: Timestamp) -> Result<Vec<StretchCount>, StoreError> {
         let table = &self.0.names().users;
@@ -259,6 +267,14 @@ impl Followers {
             }
         }
         Ok(entries.iter().filter_map(|entry| by_id.remove(&entry.id)).collect())
+    }
+}
+
+impl PayEnds {
+    /// Until when `uid` has paid for `followed` of `app`; zero when never.
+    pub async fn get(&self, app: AppId, followed: Followed, uid: &Uid) -> Result<Timestamp, StoreError> {
+        let relation = Relations(&self.0).get(uid, app, followed).await?;
+        Ok(relation.map_or_else(Timestamp::default, |relation| relation.pay_end_ms))
     }
 }
 

@@ -112,6 +112,14 @@ impl ObjectReader {
     }
 }
 
+impl crate::Store {
+    /// Deletes an object; one that is gone already is none to complain of.
+    pub(crate) async fn delete_object(&self, key: &str) -> Result<(), StoreError> {
+        let call = self.s3().delete_object().bucket(&self.names().bucket).key(key);
+        call.send().await.map(drop).map_err(failed("DeleteObject"))
+    }
+}
+
 /// Compresses.
 pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(bytes.len() / 2);

@@ -1,12 +1,12 @@
 //! Tasks (Tasks table): one item per accepted call, in the partition of the id block it drew from.
 
-use crate::db::{Ask, Put, Range, sort_key};
+use crate::db::{Ask, Put, Range, Update, sort_key};
 use crate::item::{Attributes, Item, Reader, b, n};
 use crate::objects::{deflate, inflate};
 use crate::{StoreError, item, keys};
 use model::clock::Timestamp;
 use model::ids::{MessageId, TaskId};
-use model::task::Task;
+use model::task::{Content, PageContent, Stored, Task};
 
 use crate::ids::Draw;
 
@@ -18,6 +18,11 @@ capability! {
 capability! {
     /// Reads tasks.
     TaskReader: [("dynamodb:GetItem", Tasks), ("dynamodb:Query", Tasks)]
+}
+
+capability! {
+    /// Erases the content of tasks.
+    ContentEraser: [("dynamodb:UpdateItem", Tasks), ("s3:DeleteObject", Bucket)]
 }
 
 /// The first byte of every task document.
@@ -59,6 +64,24 @@ impl TaskWriter {
     }
 }
 
+impl ContentEraser {
+    /// Erases the content of `task`: its page is gone from now on. `false` when the task is gone itself. Twice is once.
+    ///
+    /// A process that dies in between leaves an object that nothing leads to; the bucket's lifecycle takes it.
+    pub async fn erase(&self, task: &Task) -> Result<bool, StoreError> {
+        // Other content has no page that could be gone.
+        let Content::Page(page) = &task.content else { return Ok(false) };
+        let content = Content::Page(PageContent { text: Stored::Inline(String::new()), ..page.clone() });
+        let erased = Task { content, ..task.clone() };
+        let update = Update::default().set("doc", b(document(&erased)?)).when("attribute_exists(#pk)");
+        let done = self.0.update(&self.0.names().tasks, keys::task(task.id), update).await?.is_done();
+        if let Stored::Object(key) = &page.text {
+            self.0.delete_object(key).await?;
+        }
+        Ok(done)
+    }
+}
+
 impl TaskReader {
     /// The task; `None` when it does not exist or has expired. Strongly consistent.
     pub async fn get(&self, id: TaskId, now: Timestamp) -> Result<Option<Task>, StoreError> {
@@ -72,6 +95,18 @@ impl TaskReader {
 
     /// The task that the target `message` belongs to; `None` when there is none or it has expired.
     pub async fn of_message(&self, message: MessageId, now: Timestamp) -> Result<Option<Task>, StoreError> {
+        let task = self.last_before(message, now).await?;
+        Ok(task.filter(|task| task.target(message).is_some()))
+    }
+
+    /// The task that any of its ids names, its own or a target's; `None` when there is none or it has expired.
+    pub async fn of_any_id(&self, id: MessageId, now: Timestamp) -> Result<Option<Task>, StoreError> {
+        let task = self.last_before(id, now).await?;
+        Ok(task.filter(|task| task.id.get() == id.get() || task.target(id).is_some()))
+    }
+
+    /// The last task whose id is not above `message`, in the block that it lies in.
+    async fn last_before(&self, message: MessageId, now: Timestamp) -> Result<Option<Task>, StoreError> {
         let block = TaskId::new(message.get()).block();
         let range = Range::Between(keys::task_sort(0), keys::task_sort(message.get()));
         let mut ask = Ask::new(&self.0.names().tasks, keys::block(block), range);
@@ -80,22 +115,25 @@ impl TaskReader {
         let page = self.0.query_page(&ask, None).await?;
         let Some(item) = page.items.first() else { return Ok(None) };
         let reader = Reader::new("task", item);
-        let task = if reader.has("pointer") {
-            self.get(TaskId::new(reader.number("pointer")?), now).await?
-        } else {
-            Some(read_task(item)?).filter(|task| now < task.expires())
-        };
-        Ok(task.filter(|task| task.target(message).is_some()))
+        if reader.has("pointer") {
+            return self.get(TaskId::new(reader.number("pointer")?), now).await;
+        }
+        Ok(Some(read_task(item)?).filter(|task| now < task.expires()))
     }
+}
+
+/// A task as bytes.
+fn document(task: &Task) -> Result<Vec<u8>, StoreError> {
+    let mut document = vec![VERSION];
+    document.extend(deflate(item::json("task", task)?.as_bytes()));
+    Ok(document)
 }
 
 fn task_item(task: &Task) -> Result<Attributes, StoreError> {
     let key = keys::task(task.id);
-    let mut document = vec![VERSION];
-    document.extend(deflate(item::json("task", task)?.as_bytes()));
     Ok(Item::keyed(key.pk, key.sk)
         .with("created_ms", n(task.accepted_ms.millis()))
-        .with("doc", b(document))
+        .with("doc", b(document(task)?))
         .expiring(task.expires())
         .build())
 }

@@ -45,7 +45,8 @@ fn every_function_has_an_event_of_its_kind() {
                 assert_eq!(event["requestContext"]["http"]["path"], event["rawPath"], "{file}");
                 let mut path = key.split_once(' ').map_or(key, |(_, path)| path).to_owned();
                 for (name, value) in event["pathParameters"].as_object().into_iter().flatten() {
-                    path = path.replace(&format!("{{{name}}}"), value.as_str().expect("text"));
+                    let value = value.as_str().expect("text");
+                    path = path.replace(&format!("{{{name}}}"), value).replace(&format!("{{{name}+}}"), value);
                 }
                 assert!(key == "$default" || event["rawPath"] == path, "{file}: the path is not {path}");
             }

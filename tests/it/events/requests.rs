@@ -4,6 +4,7 @@ use super::{body, event, http, record, shape, stack, take};
 use ::http::StatusCode;
 use functions::routes;
 use gateway::{Kind, Method};
+use local::{Options, Stack};
 use serde_json::json;
 
 #[tokio::test]
@@ -46,6 +47,47 @@ async fn the_status_of_an_unknown_message_is_0() {
     let stack = stack().await;
     let answer = body(&http(&stack, "wxpusher-status", &event("wxpusher-status")).await);
     assert_eq!((&answer["code"], &answer["data"]), (&json!(1000), &json!(0)), "{answer}");
+    stack.stop().await;
+}
+
+#[tokio::test]
+async fn the_endpoints_on_codes_and_followers_answer() {
+    let stack = stack().await;
+    let answer = async |name: &str| {
+        let function = name.split('.').next().unwrap();
+        let reply = http(&stack, function, &event(name)).await;
+        assert_eq!(reply.status, StatusCode::OK, "{name}");
+        body(&reply)
+    };
+    let code = answer("wxpusher-qrcode-create").await;
+    assert_eq!((&code["code"], &code["data"]["extra"]), (&json!(1000), &json!("forum-user-42")), "{code}");
+    for (name, records) in [("wxpusher-users-v1", 3), ("wxpusher-users-v2", 6)] {
+        let page = answer(name).await;
+        assert_eq!(page["data"]["records"].as_array().map(Vec::len), Some(records), "{page}");
+    }
+    assert_eq!(answer("wxpusher-user-reject").await["data"], "删除成功");
+    assert_eq!(answer("wxpusher-user-remove").await["data"], "删除成功");
+    for name in ["wxpusher-simple-push", "wxpusher-simple-push.get"] {
+        let sent = answer(name).await;
+        assert_eq!(sent["data"][0]["code"], 1000, "{sent}");
+    }
+    for name in ["wxpusher-qrcode-scan", "wxpusher-message-delete", "wxpusher-pay-end-time"] {
+        assert_eq!(answer(name).await["code"], 1001, "{name}: nothing is there");
+    }
+    stack.stop().await;
+}
+
+/// A function that was told no address takes the one by which it was called.
+#[tokio::test]
+async fn a_code_leads_to_where_the_call_came() {
+    let mut options = Options { pollers: false, ..Options::for_tests() };
+    options.settings.insert("TUISONG_PUBLIC_URL".to_owned(), String::new());
+    let stack = Stack::start(options).await.expect("a stack");
+    let answer = body(&http(&stack, "wxpusher-qrcode-create", &event("wxpusher-qrcode-create")).await);
+    let base = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
+    let code = answer["data"]["code"].as_str().expect("a code");
+    assert_eq!(answer["data"]["url"], format!("{base}/api/qrcode/{code}.jpg"));
+    assert_eq!(answer["data"]["shortUrl"], format!("{base}/q/{}.jpg", &code[..16]));
     stack.stop().await;
 }
 

@@ -1,8 +1,15 @@
 //! WxPusher's API. Tests that stand for an edge case of the contract carry its number.
 
+mod calls;
+mod codes;
+mod content;
 mod errors;
+mod followers;
+mod records;
+mod rows;
 mod send;
 mod send_get;
+mod simple;
 mod status;
 
 use gateway::event::{QueueEvent, QueueRecord};

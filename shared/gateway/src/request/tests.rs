@@ -104,3 +104,34 @@ fn half_an_emoji_becomes_a_replacement_character() {
     let end = Request { body: Bytes::from_static(br#"{"a":"\"#), ..Request::default() };
     assert!(matches!(end.json_object(), Err(ApiError::Unreadable { .. })));
 }
+
+#[test]
+fn the_public_address_is_the_configured_one_or_the_callers() {
+    let with = |headers: &[(&'static str, &'static str)]| {
+        let mut request = Request::default();
+        for (name, value) in headers {
+            request.headers.insert(*name, HeaderValue::from_static(value));
+        }
+        request
+    };
+    let url = |request: &Request, configured: &str| request.public_url(configured).ok();
+    let called = with(&[("host", "abc.execute-api.us-east-1.amazonaws.com"), ("x-forwarded-host", "evil.example")]);
+    assert_eq!(url(&called, "https://push.example.com").as_deref(), Some("https://push.example.com"));
+    assert_eq!(url(&called, "").as_deref(), Some("https://abc.execute-api.us-east-1.amazonaws.com"));
+    let plain = with(&[("host", "127.0.0.1:8080"), ("x-forwarded-proto", "http")]);
+    assert_eq!(url(&plain, "").as_deref(), Some("http://127.0.0.1:8080"));
+    for host in ["", "evil.example/x", "a b", "evil.example?", "user@evil.example", "x\"onload=y"] {
+        assert_eq!(url(&with(&[("host", host)]), ""), None, "{host}");
+    }
+    assert_eq!(url(&with(&[]), ""), None);
+}
+
+#[test]
+fn a_query_is_read_as_numbers_and_booleans() {
+    let request = Request { raw_query: "a=%2012&b=x&c=true&d=&e=2".to_owned(), ..Request::default() };
+    let query = request.query();
+    assert_eq!(query.integer("a").ok(), Some(Some(12)));
+    assert!(query.integer("b").is_err() && query.boolean("e").is_err());
+    assert_eq!(query.boolean("c").ok(), Some(Some(true)));
+    assert_eq!((query.integer("d").ok(), query.boolean("f").ok()), (Some(None), Some(None)));
+}
