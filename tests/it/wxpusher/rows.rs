@@ -6,7 +6,8 @@
 //! | 31 to 34 | sending by GET | `wxpusher/send_get.rs` |
 //! | 35 to 39 | status | `wxpusher/status.rs` |
 //! | 40 to 44, 48, 49 | QR codes | `wxpusher/codes.rs` |
-//! | 45 to 47, 63, 66 to 69, 79 | what users do with WeChat, what the page shows | beside those endpoints |
+//! | 45 to 47, 63, 66 to 69 | what users do with WeChat | beside those endpoints |
+//! | 79 | what the page shows | `page` |
 //! | 50, 51 | callbacks | `callbacks` |
 //! | 52 to 57 | lists | `wxpusher/followers.rs` |
 //! | 58 to 62, 64, 65 | removing and blocking | `wxpusher/records.rs`, `wxpusher/send/targets.rs` |
@@ -19,7 +20,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 /// Rows that no test stands for yet. Whoever writes one strikes its row from here.
-const AWAITED: &[u32] = &[45, 46, 47, 50, 51, 63, 66, 67, 68, 69, 79];
+const AWAITED: &[u32] = &[45, 46, 47, 63, 66, 67, 68, 69];
 
 #[test]
 fn every_row_is_a_test() {
