@@ -20,7 +20,7 @@ use model::clock::Timestamp;
 use model::follow::{FollowRecord, Followed, ListClass, ListFilter, StretchCount, locate};
 use model::ids::{AppId, FollowId, TopicId, Uid};
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 capability! {
     /// Lists followers.
@@ -75,16 +75,18 @@ impl<'a> Marks<'a> {
     }
 
     /// Says that entries of `stretch` are about to change.
-    pub(crate) async fn mark(&self, stretch: u64, now: Timestamp) -> Result<Mark, StoreError> {
+    ///
+    /// `at` may be the time of an event that has waited in a queue; a mark holds from the present moment on.
+    pub(crate) async fn mark(&self, stretch: u64, at: Timestamp) -> Result<Mark, StoreError> {
         let since = Instant::now();
-        self.until(stretch, now.plus(SETTLE)).await?;
+        self.until(stretch, at.max(wall_clock()).plus(SETTLE)).await?;
         Ok(Mark { stretch, since })
     }
 
     /// Says that they have changed. Marks once more when that took so long that somebody may have counted before it.
-    pub(crate) async fn confirm(&self, mark: Mark, now: Timestamp) -> Result<(), StoreError> {
+    pub(crate) async fn confirm(&self, mark: Mark, at: Timestamp) -> Result<(), StoreError> {
         let took = mark.since.elapsed();
-        if took > SETTLE / 2 { self.until(mark.stretch, now.plus(took + SETTLE)).await } else { Ok(()) }
+        if took > SETTLE / 2 { self.until(mark.stretch, at.max(wall_clock()).plus(SETTLE)).await } else { Ok(()) }
     }
 
     /// Forgets the count of `stretch`; none is kept before `until`.
@@ -93,6 +95,12 @@ impl<'a> Marks<'a> {
         self.store.update(&self.store.names().users, keys::follower_count(self.app, stretch), update).await?;
         Ok(())
     }
+}
+
+/// This machine's clock. Not the functions' clock, which the caller has: what counts here is how long writers take.
+fn wall_clock() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default().plus(since_epoch)
 }
 
 /// What is known of a stretch.

@@ -95,7 +95,7 @@ impl Payments {
         let mut followed_app = None;
         if trade.kind == TradeKind::Purchase {
             for &followed in &product.resources {
-                if let (Followed::App, FollowOutcome::New(id)) = (followed, self.follow(&trade, followed).await?) {
+                if let (Followed::App, FollowOutcome::New(id)) = (followed, self.follow(&trade, followed, now).await?) {
                     followed_app = Some(id);
                 }
             }
@@ -148,9 +148,9 @@ impl Payments {
         Err(StoreError::Undone { operation: "recording a trade", entries: 1, attempts: ROUNDS })
     }
 
-    async fn follow(&self, trade: &Trade, followed: Followed) -> Result<FollowOutcome, StoreError> {
+    async fn follow(&self, trade: &Trade, followed: Followed, now: Timestamp) -> Result<FollowOutcome, StoreError> {
         let cause = trade.key();
-        let wish = Wish { uid: &trade.uid, source: Source::Order, cause: &cause, at: trade.at };
+        let wish = Wish { uid: &trade.uid, source: Source::Order, cause: &cause, at: now };
         match followed {
             Followed::App => self.following.follow_app(trade.app_id, wish).await,
             Followed::Topic(topic) => match self.topics.get(trade.app_id, topic).await? {
