@@ -223,3 +223,105 @@ fn status(reason: &str) -> StatusCode {
         _ => StatusCode::BAD_REQUEST,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{body, post_json};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use ring::rand::SystemRandom;
+    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+
+    const NOW_S: i64 = 1_700_000_000;
+
+    fn path() -> String {
+        format!("/3/device/{}", "ab".repeat(32))
+    }
+
+    const GOOD: [(&str, &str); 4] =
+        [("apns-topic", "com.a"), ("apns-push-type", "alert"), ("apns-priority", "10"), ("apns-expiration", "0")];
+
+    fn message() -> Value {
+        json!({"aps": {"alert": {"title": "t", "body": "b"}}})
+    }
+
+    fn reason(apns: &Apns, path: &str, headers: &[(&str, &str)], message: &Value) -> String {
+        let answer = apns.answer(&post_json(path, headers, message), NOW_S * 1000);
+        if answer.status() == 200 { "ok".to_owned() } else { body(&answer)["reason"].as_str().unwrap().to_owned() }
+    }
+
+    #[test]
+    fn every_broken_rule_has_its_reason() {
+        let apns = Apns::new("com.a", None);
+        assert_eq!(reason(&apns, &path(), &GOOD, &message()), "ok");
+        for (name, value, expected) in [
+            ("apns-topic", "com.b", "TopicDisallowed"),
+            ("apns-topic", "", "MissingTopic"),
+            ("apns-push-type", "", "InvalidPushType"),
+            ("apns-push-type", "loud", "InvalidPushType"),
+            ("apns-priority", "7", "BadPriority"),
+            ("apns-expiration", "-1", "BadExpirationDate"),
+            ("apns-collapse-id", &"x".repeat(65), "BadCollapseId"),
+            ("apns-id", "1", "BadMessageId"),
+        ] {
+            let mut headers: Vec<(&str, &str)> = GOOD.into_iter().filter(|(known, _)| *known != name).collect();
+            headers.push((name, value));
+            assert_eq!(reason(&apns, &path(), &headers, &message()), expected, "{name}: {value}");
+        }
+        let twice = [GOOD.as_slice(), &[("apns-topic", "com.a")]].concat();
+        assert_eq!(reason(&apns, &path(), &twice, &message()), "DuplicateHeaders");
+        for (path, expected) in
+            [("/3/device/", "MissingDeviceToken"), ("/3/device/xyz", "BadDeviceToken"), ("/4/device/ab", "BadPath")]
+        {
+            assert_eq!(reason(&apns, path, &GOOD, &message()), expected);
+        }
+        let large = json!({"aps": {"alert": "x".repeat(4096)}});
+        assert_eq!(reason(&apns, &path(), &GOOD, &large), "PayloadTooLarge");
+        assert_eq!(reason(&apns, &path(), &GOOD, &json!({"ext": 1})), "PayloadEmpty");
+        let background = [("apns-topic", "com.a"), ("apns-push-type", "background"), ("apns-priority", "5")];
+        assert_eq!(reason(&apns, &path(), &background, &message()), "InvalidPushType");
+        assert_eq!(reason(&apns, &path(), &background, &json!({"aps": {"content-available": 1}})), "ok");
+        assert_eq!(apns.desk.take_accepted().len(), 2);
+    }
+
+    #[test]
+    fn a_token_is_checked_to_its_last_claim() {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random).unwrap();
+        let public_key = pair.public_key().as_ref().to_vec();
+        let apns = Apns::new("com.a", Some(Key { key_id: "K".to_owned(), team_id: "T".to_owned(), public_key }));
+        let token = |header: Value, claims: Value| {
+            let part = |part: Value| URL_SAFE_NO_PAD.encode(part.to_string());
+            let signed = format!("{}.{}", part(header), part(claims));
+            let signature = pair.sign(&random, signed.as_bytes()).unwrap();
+            format!("bearer {signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+        };
+        let good = |issued: i64| token(json!({"alg": "ES256", "kid": "K"}), json!({"iss": "T", "iat": issued}));
+        let shown = |token: &str| {
+            let headers = [GOOD.as_slice(), &[("authorization", token)]].concat();
+            reason(&apns, &path(), &headers, &message())
+        };
+        assert_eq!(reason(&apns, &path(), &GOOD, &message()), "MissingProviderToken");
+        assert_eq!(shown("bearer a.b.c"), "InvalidProviderToken");
+        assert_eq!(shown(&good(NOW_S).replace('.', "..")), "InvalidProviderToken");
+        assert_eq!(
+            shown(&token(json!({"alg": "ES256", "kid": "X"}), json!({"iss": "T", "iat": NOW_S}))),
+            "InvalidProviderToken"
+        );
+        assert_eq!(
+            shown(&token(json!({"alg": "ES256", "kid": "K"}), json!({"iss": "X", "iat": NOW_S}))),
+            "InvalidProviderToken"
+        );
+        assert_eq!(
+            shown(&token(json!({"alg": "none", "kid": "K"}), json!({"iss": "T", "iat": NOW_S}))),
+            "InvalidProviderToken"
+        );
+        assert_eq!(shown(&good(NOW_S - 3601)), "ExpiredProviderToken");
+        let first = good(NOW_S - 1300);
+        assert_eq!((shown(&first), shown(&first)), ("ok".to_owned(), "ok".to_owned()));
+        assert_eq!(shown(&good(NOW_S - 200)), "TooManyProviderTokenUpdates");
+        assert_eq!(shown(&good(NOW_S)), "ok", "20 minutes after the first");
+    }
+}

@@ -246,3 +246,77 @@ pub fn refusal(status: u16, name: &str, message: &str, code: Option<&str>) -> Bo
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Box::new(json(status, &json!({ "error": error })))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{body, fields, post_form, post_json};
+
+    const NOW_MS: i64 = 1_700_000_000_000;
+
+    fn fcm() -> Fcm {
+        let fcm = Fcm::new("p", Account { client_email: "a@p".to_owned(), public_key: Vec::new() });
+        fcm.tokens.lock().unwrap().insert("t".to_owned(), NOW_MS / 1000 + 1);
+        fcm
+    }
+
+    fn message() -> Value {
+        json!({"message": {"token": "a", "notification": {"title": "t"}, "data": {"k": "v"}, "android": {"ttl": "60s"}}})
+    }
+
+    #[test]
+    fn an_assertion_must_be_signed() {
+        let fcm = fcm();
+        for (grant, assertion, error) in [
+            (GRANT, "a.b.c", "invalid_grant"),
+            (GRANT, "", "invalid_grant"),
+            ("password", "", "unsupported_grant_type"),
+        ] {
+            let asked = fields([("grant_type", grant), ("assertion", assertion)]);
+            let denied = fcm.answer(&post_form(TOKEN_PATH, &[], &asked), NOW_MS);
+            assert_eq!((denied.status(), &body(&denied)["error"]), (StatusCode::BAD_REQUEST, &json!(error)));
+        }
+        assert_eq!(fcm.desk.tokens_issued(), 0);
+    }
+
+    #[test]
+    fn every_broken_rule_names_its_field() {
+        let fcm = fcm();
+        let send = |path: &str, token: &str, message: &Value, now_ms: i64| {
+            fcm.answer(&post_json(path, &[("authorization", token)], message), now_ms)
+        };
+        let path = "/v1/projects/p/messages:send";
+        assert_eq!(send(path, "Bearer t", &message(), NOW_MS).status(), 200);
+        assert_eq!(send(path, "Bearer x", &message(), NOW_MS).status(), 401);
+        assert_eq!(send(path, "Bearer t", &message(), NOW_MS + 1000).status(), 401);
+        assert_eq!(send("/v1/projects/q/messages:send", "Bearer t", &message(), NOW_MS).status(), 403);
+        assert_eq!(send("/v1/projects/p/messages", "Bearer t", &message(), NOW_MS).status(), 404);
+        for (name, value, field) in [
+            ("token", json!(""), "message"),
+            ("colour", json!("red"), "message.colour"),
+            ("data", json!({"k": 1}), "message.data[0].value"),
+            ("data", json!({"from": "x"}), "message.data"),
+            ("data", json!({"google.a": "x"}), "message.data"),
+            ("android", json!({"ttl": "60"}), "message.android.ttl"),
+            ("android", json!({"ttl": "2419201s"}), "message.android.ttl"),
+            ("android", json!({"priority": "LOUD"}), "message.android.priority"),
+            ("android", json!({"notification": {"colour": "red"}}), "message.android.notification.colour"),
+            (
+                "android",
+                json!({"notification": {"notification_count": "1"}}),
+                "message.android.notification.notification_count",
+            ),
+            ("fcm_options", json!({"analytics_label": "a b"}), "message.fcm_options.analytics_label"),
+        ] {
+            let mut broken = message();
+            broken["message"][name] = value;
+            let answer = body(&send(path, "Bearer t", &broken, NOW_MS));
+            assert_eq!(answer["error"]["details"][0]["fieldViolations"][0]["field"], field, "{name}");
+        }
+        let mut large = message();
+        large["message"]["data"]["k"] = json!("x".repeat(4096));
+        let answer = body(&send(path, "Bearer t", &large, NOW_MS));
+        assert_eq!(answer["error"]["message"], "Android message is too big");
+        assert_eq!(fcm.desk.take_accepted().len(), 1);
+    }
+}

@@ -156,8 +156,8 @@ impl Huawei {
     }
 
     fn check(&self, android: &Value, data: Option<&Value>) -> Result<(), Refused> {
-        let ttl = android["ttl"].as_str().and_then(|ttl| ttl.strip_suffix('s')).map(str::parse::<u64>);
-        if !matches!(ttl, None | Some(Ok(0..=MAX_TTL_S))) {
+        let seconds = |ttl: &Value| ttl.as_str()?.strip_suffix('s')?.parse::<u64>().ok();
+        if android.get("ttl").is_some_and(|ttl| seconds(ttl).is_none_or(|seconds| seconds > MAX_TTL_S)) {
             return Err((80_100_004, "Illegal ttl"));
         }
         if android["category"].as_str().is_some_and(|category| !CATEGORIES.contains(&category)) {
@@ -200,4 +200,92 @@ impl Huawei {
 /// Huawei's answer with `code`, a string as it sends them.
 pub fn answer(status: StatusCode, code: i64, message: &str) -> Response<Bytes> {
     json(status, &json!({ "code": code.to_string(), "msg": message, "requestId": "157440955549500001002006" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::build::{body, fields, post_form, post_json};
+
+    const NOW_MS: i64 = 1_700_000_000_000;
+    const SEND: &str = "/v1/1/messages:send";
+
+    fn huawei() -> (Huawei, String) {
+        let huawei = Huawei::new("1", "s");
+        let asked = fields([("grant_type", "client_credentials"), ("client_id", "1"), ("client_secret", "s")]);
+        let granted = body(&huawei.answer(&post_form(TOKEN_PATH, &[], &asked), NOW_MS));
+        let bearer = format!("Bearer {}", granted["access_token"].as_str().unwrap());
+        (huawei, bearer)
+    }
+
+    fn message() -> Value {
+        json!({"message": {
+            "android": {"ttl": "60s", "notification": {"title": "t", "body": "b", "click_action": {"type": 3}}},
+            "token": ["a", "b"],
+        }})
+    }
+
+    #[test]
+    fn a_token_takes_the_apps_own_credentials() {
+        let (huawei, bearer) = huawei();
+        let good = fields([("grant_type", "client_credentials"), ("client_id", "1"), ("client_secret", "s")]);
+        for (name, error) in [("grant_type", 1102), ("client_id", 1101), ("client_secret", 1101)] {
+            let mut asked = good.clone();
+            asked.insert(name.to_owned(), "x".to_owned());
+            let denied = huawei.answer(&post_form(TOKEN_PATH, &[], &asked), NOW_MS);
+            assert_eq!((denied.status(), &body(&denied)["error"]), (StatusCode::BAD_REQUEST, &json!(error)), "{name}");
+        }
+        let code = |bearer: &str, now_ms: i64| {
+            let answer = huawei.answer(&post_json(SEND, &[("authorization", bearer)], &message()), now_ms);
+            body(&answer)["code"].clone()
+        };
+        assert_eq!(code("Bearer x", NOW_MS), "80200001");
+        assert_eq!(code(&bearer, NOW_MS), "80000000");
+        assert_eq!(code(&bearer, NOW_MS + 3_600_000), "80200003");
+    }
+
+    #[test]
+    fn every_broken_rule_refuses_the_message() {
+        let (huawei, bearer) = huawei();
+        let code = |message: &Value| {
+            let answer = huawei.answer(&post_json(SEND, &[("authorization", &bearer)], message), NOW_MS);
+            body(&answer)["code"].clone()
+        };
+        let android = "/message/android";
+        for (at, value, expected) in [
+            ("/message/token", json!([]), "80100002"),
+            ("/message/token", json!(vec!["x"; 1001]), "80300010"),
+            (android, json!({"ttl": "60"}), "80100004"),
+            (android, json!({"ttl": "1296001s"}), "80100004"),
+            (android, json!({"category": "NOISE"}), "80100003"),
+            (android, json!({"ttl": "60s"}), "80100003"),
+            (android, json!({"notification": {"title": "t"}}), "80100003"),
+            (android, json!({"notification": {"click_action": {"type": 1}}}), "80100003"),
+            (android, json!({"notification": {"click_action": {"type": 3}, "style": 1}}), "80100003"),
+            (android, json!({"notification": {"click_action": {"type": 3}, "badge": {"add_num": 1}}}), "80100003"),
+            (
+                android,
+                json!({"notification": {"click_action": {"type": 3}, "badge": {"add_num": 0, "class": "c"}}}),
+                "80100003",
+            ),
+            (
+                android,
+                json!({"notification": {"click_action": {"type": 3}, "badge": {"set_num": 100, "class": "c"}}}),
+                "80100003",
+            ),
+            (android, json!({"notification": {"click_action": {"type": 3}, "image": "http://a/b.png"}}), "80100003"),
+            (android, json!({"notification": {"click_action": {"type": 3}, "importance": "HIGH"}}), "80300011"),
+            (android, json!({"data": "x".repeat(4096)}), "80300008"),
+        ] {
+            let mut broken = message();
+            *broken.pointer_mut(at).unwrap() = value.clone();
+            assert_eq!(code(&broken), expected, "{at}: {value}");
+        }
+        assert!(huawei.desk.take_accepted().is_empty());
+        huawei.desk.set_device("a", "dead");
+        assert_eq!(code(&message()), "80100000");
+        huawei.desk.set_device("b", "dead");
+        assert_eq!(code(&message()), "80300007");
+        assert_eq!(huawei.desk.take_accepted().len(), 1);
+    }
 }

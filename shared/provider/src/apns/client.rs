@@ -68,7 +68,8 @@ impl<'a> Sender<'a> {
         loop {
             let answered = match self.post(&target.token, token.as_ref(), payload.clone()).await {
                 Ok(answered) => answered,
-                Err(error) => return self.log(fault::of_call(&error), &target.token, &error.to_string()),
+                // The path names the device, so the error as a whole is not for the log.
+                Err(error) => return self.log(fault::of_call(&error), &target.token, &error.cause()),
             };
             if answered.status == StatusCode::OK {
                 return Ended::ok();

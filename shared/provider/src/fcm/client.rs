@@ -23,8 +23,9 @@ pub(super) struct Sender<'a> {
     pub(super) rendered: Rendered<'a>,
 }
 
-/// The most of Google's words that is logged. They may quote a field name of the message, never its content.
-const WORDS: usize = 200;
+/// The most that is logged of the names of fields that Google finds wrong. Its own words stay out of the log: they quote
+/// values.
+const FIELDS_CHARS: usize = 200;
 
 impl Sender<'_> {
     /// Sends to one device. Repeats at once what a repeat cures: a refused access token, a message that Google finds too
@@ -41,7 +42,7 @@ impl Sender<'_> {
         loop {
             let answered = match self.post(&token, body.clone()).await {
                 Ok(answered) => answered,
-                Err(error) => return self.log(of_call(&error), &target.token, &error.to_string()),
+                Err(error) => return self.log(of_call(&error), &target.token, &error.cause()),
             };
             if answered.status.is_success() {
                 return Ended::ok();
@@ -82,14 +83,16 @@ impl Sender<'_> {
 
     fn read(&self, answered: &HttpResponse, refusal: &Refusal, target: &Target) -> Ended {
         let ended = error::ended(answered.status, &refusal.error, answered.retry_after);
-        self.log(ended, &target.token, &refusal.error.message)
+        let violations = refusal.error.details.iter().flat_map(|detail| &detail.field_violations);
+        let fields: Vec<&str> = violations.map(|violation| violation.field.as_str()).collect();
+        self.log(ended, &target.token, &fields.join(" "))
     }
 
     /// Once per failed attempt. A device's own state is daily business; the rest somebody may want to look into.
     fn log(&self, ended: Ended, device: &DeviceToken, said: &str) -> Ended {
         let (account, outcome) = (self.account, ended.attempt.outcome.label());
         let (code, reason) = (ended.attempt.vendor_code, ended.reason);
-        let said: String = said.chars().take(WORDS).filter(|c| !c.is_control()).collect();
+        let said: String = said.chars().take(FIELDS_CHARS).filter(|c| !c.is_control()).collect();
         if ended.attempt.outcome == Outcome::Invalid {
             tracing::debug!(%account, recipient = ?device, outcome, code, reason, "push refused");
         } else {

@@ -44,6 +44,15 @@ pub enum HttpError {
 }
 
 impl HttpError {
+    /// What went wrong, without naming the request: for the log of requests whose path is somebody's address.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Unsent { cause, .. } | Self::Unknown { cause, .. } => cause.to_string(),
+            Self::TooLarge { limit, .. } => format!("the answer is larger than {limit} bytes"),
+            Self::BadUrl { refusal, .. } => refusal.to_string(),
+        }
+    }
+
     /// Whether it is certain that the other side has not seen the request.
     pub const fn is_unsent(&self) -> bool {
         match self {

@@ -139,6 +139,8 @@ fn a_token_that_reads_as_several_is_none() {
 #[test]
 fn sends_may_be_held_by_any_thread() {
     use crate::testing::push::{plain, push, receipt, targets};
+    use crate::{apns::Apns, fcm::Fcm, huawei::Huawei};
+    use model::certificate::{ApnsCertificate, FcmCertificate, HuaweiCertificate};
     use model::certificate::{MeizuCertificate, OppoCertificate, VivoCertificate, XiaomiCertificate};
 
     const fn held<T: Send>(_: &T) {}
@@ -153,5 +155,11 @@ fn sends_may_be_held_by_any_thread() {
         held(&channels.2.send(push(&message, &receipt, &targets, certificates.2)));
         held(&channels.3.send(push(&message, &receipt, &targets, certificates.3)));
     }
-    let _ = all;
+    fn others(channels: (&Apns, &Fcm, &Huawei), certificates: (&ApnsCertificate, &FcmCertificate, &HuaweiCertificate)) {
+        let (message, receipt, targets) = (plain(), receipt(), targets(["a"]));
+        held(&channels.0.send(push(&message, &receipt, &targets, certificates.0)));
+        held(&channels.1.send(push(&message, &receipt, &targets, certificates.1)));
+        held(&channels.2.send(push(&message, &receipt, &targets, certificates.2)));
+    }
+    let _ = (all, others);
 }
