@@ -1,6 +1,6 @@
 # Two commands do it all: `cargo run` for the product on this machine, `make test` for every test.
 
-.PHONY: test deployed lint docs kill
+.PHONY: test deployed package lint docs kill
 
 # The kill test runs the program itself, so it is built first.
 test:
@@ -11,6 +11,11 @@ test:
 # The template alone, deployed whole to an AWS on this machine. Needs Python 3.
 deployed:
 	tests/deploy/run
+
+# What `sam deploy` deploys, in release, with a check of the glibc it needs. ARCHITECTURE=x86_64 for the other processor.
+ARCHITECTURE ?= arm64
+package:
+	python3 tests/deploy/package.py --architecture $(ARCHITECTURE)
 
 lint:
 	cargo fmt --all --check

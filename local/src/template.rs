@@ -161,7 +161,7 @@ fn function(id: &str, properties: &Value, defaults: &Value) -> Result<FunctionSp
                 spec.queues.push(source);
             }
             "Schedule" => {
-                let every = properties["Schedule"].as_str().and_then(rate);
+                let every = by_default(&properties["Schedule"]).as_str().and_then(rate);
                 let input = properties["Input"].as_str().unwrap_or("{}");
                 spec.schedules.push(Schedule {
                     every: every.ok_or_else(|| wrong(id, "has a Schedule that is no rate"))?,
@@ -187,17 +187,28 @@ fn rate(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(count.parse::<u64>().ok()? * unit))
 }
 
-/// The logical id in `!Ref X` or `!GetAtt X.Arn`.
+/// The logical id in `!Ref X` or `!GetAtt X.Arn`. What AWS alone knows, such as `!Ref AWS::StackName`, has none.
 fn reference(value: &Value) -> Option<String> {
     let Value::Tagged(tagged) = value else { return None };
     let text = tagged.value.as_str()?;
-    Some(text.split('.').next().unwrap_or(text).to_owned())
+    Some(text.split('.').next().unwrap_or(text).to_owned()).filter(|id| !id.starts_with("AWS::"))
+}
+
+/// The last branch of `!If [condition, there, here]`: what holds when every parameter has its default, as on one machine.
+fn by_default(value: &Value) -> &Value {
+    match value {
+        Value::Tagged(tagged) if tagged.tag == "If" => {
+            tagged.value.as_sequence().and_then(|all| all.last()).unwrap_or(value)
+        }
+        other => other,
+    }
 }
 
 fn environment(root: &Value) -> Result<BTreeMap<String, Setting>, TemplateError> {
     let variables = &root["Globals"]["Function"]["Environment"]["Variables"];
     let variables = variables.as_mapping().ok_or_else(|| wrong("Globals", "has no environment"))?;
     let setting = |value: &Value| -> Setting {
+        let value = by_default(value);
         if let Some(id) = reference(value) {
             let default = &root["Parameters"][id.as_str()]["Default"];
             return match default {
@@ -207,7 +218,10 @@ fn environment(root: &Value) -> Result<BTreeMap<String, Setting>, TemplateError>
                 _ => Setting::Nothing,
             };
         }
-        value.as_str().map_or(Setting::Nothing, |text| Setting::Text(text.to_owned()))
+        match value {
+            Value::String(text) => Setting::Text(text.clone()),
+            _ => Setting::Nothing,
+        }
     };
     Ok(variables.iter().map(|(name, value)| (name.as_str().unwrap_or_default().to_owned(), setting(value))).collect())
 }
@@ -229,6 +243,9 @@ mod tests {
         assert_eq!(template.environment["TUISONG_APPS_TABLE"], Setting::Resource("AppsTable".to_owned()));
         assert_eq!(template.environment["TUISONG_DAILY_LIMIT"], Setting::Text("500".to_owned()));
         assert_eq!(template.environment["AWS_ENDPOINT_URL"], Setting::Nothing);
+        assert_eq!(template.environment["TUISONG_STACK"], Setting::Nothing);
+        assert_eq!(template.environment["TUISONG_TOKEN_FETCH"], Setting::Text("here".to_owned()));
+        assert_eq!(template.functions["refresh-tokens"].schedules[0].every, Duration::from_secs(300));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use model::channel::ChannelKind;
 use model::secret::Secret;
+use provider::token::Fetching;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use store::{AwsSettings, Names, SealSettings};
@@ -24,6 +25,10 @@ pub struct Config {
     pub public_url: String,
     /// `TUISONG_WECHAT_URL`: base URL of WeChat's API, default `https://api.weixin.qq.com`.
     pub wechat_url: String,
+    /// `TUISONG_TOKEN_FETCH`: `here` (default), or `elsewhere` when only `refresh-tokens` may ask vendors for tokens.
+    pub fetching: Fetching,
+    /// `TUISONG_STACK`: the stack's name; metrics of two stacks in one account are told apart by it. Empty by default.
+    pub stack: String,
     /// `TUISONG_DAILY_LIMIT`: messages per UID and day, default 500.
     pub daily_limit: u32,
     /// `TUISONG_CALLS_PER_10S`: calls per app in ten seconds and function instance, default 20; 0 means no limit.
@@ -108,6 +113,8 @@ impl Config {
                 .unwrap_or_else(|| "https://api.weixin.qq.com".to_owned())
                 .trim_end_matches('/')
                 .to_owned(),
+            fetching: source.fetching()?,
+            stack: source.optional("TUISONG_STACK").unwrap_or_default(),
             daily_limit: source.number("TUISONG_DAILY_LIMIT", model::quota::DEFAULT_DAILY_LIMIT, "500")?,
             calls_per_10s: source.number("TUISONG_CALLS_PER_10S", 20, "20")?,
             upstream_timeout_ms: source.number("TUISONG_UPSTREAM_TIMEOUT_MS", 8_000, "8000")?,
@@ -154,6 +161,18 @@ impl Source<'_> {
         let parse =
             |address: &str| address.trim().parse().map_err(|_| wrong("is not a list of addresses with their ports"));
         text.split(',').map(parse).collect()
+    }
+
+    fn fetching(&self) -> Result<Fetching, ConfigError> {
+        let name = "TUISONG_TOKEN_FETCH";
+        match self.optional(name).as_deref() {
+            None | Some("here") => Ok(Fetching::Here),
+            Some("elsewhere") => Ok(Fetching::Elsewhere),
+            Some(_) => {
+                let why = "is neither `here` nor `elsewhere`".to_owned();
+                Err(ConfigError::Wrong { name: name.to_owned(), why, example: "here" })
+            }
+        }
     }
 
     fn seal(&self) -> Result<SealSettings, ConfigError> {
@@ -231,6 +250,17 @@ mod tests {
         environment.remove("AWS_LAMBDA_FUNCTION_NAME");
         environment.insert("TUISONG_CALLBACK_EXCEPTIONS", "localhost");
         assert!(read(&environment).is_err());
+    }
+
+    #[test]
+    fn who_fetches_tokens_is_one_of_two() {
+        let mut environment = environment();
+        assert_eq!(read(&environment).unwrap().fetching, Fetching::Here);
+        environment.insert("TUISONG_TOKEN_FETCH", "elsewhere");
+        assert_eq!(read(&environment).unwrap().fetching, Fetching::Elsewhere);
+        environment.insert("TUISONG_TOKEN_FETCH", "nowhere");
+        let error = read(&environment).unwrap_err().to_string();
+        assert!(error.contains("TUISONG_TOKEN_FETCH") && !error.contains("nowhere"), "{error}");
     }
 
     #[test]

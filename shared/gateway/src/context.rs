@@ -61,7 +61,8 @@ impl Clock for SystemClock {
 impl Context {
     /// A context on this machine's clock, with metrics on standard output.
     pub fn new(config: Config) -> Self {
-        Self::with(config, Arc::new(SystemClock), Metrics::default())
+        let metrics = Metrics::printed(&config.stack);
+        Self::with(config, Arc::new(SystemClock), metrics)
     }
 
     /// A context with a clock and a place for metrics of the caller's.
@@ -114,7 +115,7 @@ impl Context {
     /// The channels. Built when first asked for: endpoints never do.
     pub fn channels(&self) -> &Registry {
         self.channels.get_or_init(|| {
-            let settings = Settings { wechat_base_url: self.config.wechat_url.clone() };
+            let settings = Settings { wechat_base_url: self.config.wechat_url.clone(), fetching: self.config.fetching };
             let http = HttpClient::new(HttpSettings {
                 total_timeout: Duration::from_millis(self.config.upstream_timeout_ms),
                 ..HttpSettings::default()

@@ -76,21 +76,28 @@ impl Metric {
     }
 }
 
-/// The namespace of all metrics.
+/// What the namespace of all metrics begins with. The stack's name follows, so that two stacks in one account have
+/// alarms of their own: `Tuisong/<stack>`.
 pub const NAMESPACE: &str = "Tuisong";
 
 /// Where metrics go. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Metrics(Sink);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 enum Sink {
-    #[default]
-    Stdout,
+    /// Printed under this namespace.
+    Stdout(Arc<str>),
     Counted(Arc<Mutex<HashMap<String, u64>>>),
 }
 
 impl Metrics {
+    /// Printed on standard output, in the namespace of `stack`.
+    pub fn printed(stack: &str) -> Self {
+        let namespace = if stack.is_empty() { NAMESPACE.to_owned() } else { format!("{NAMESPACE}/{stack}") };
+        Self(Sink::Stdout(namespace.into()))
+    }
+
     /// Counted in memory instead of printed: the local runner and tests.
     pub fn counted() -> Self {
         Self(Sink::Counted(Arc::default()))
@@ -100,7 +107,7 @@ impl Metrics {
     #[allow(clippy::print_stdout, reason = "standard output is how the embedded metric format reaches CloudWatch")]
     pub fn count(&self, metric: Metric, dimensions: &[(&str, &str)], count: u64, now: Timestamp) {
         match &self.0 {
-            Sink::Stdout => println!("{}", embedded(metric, dimensions, count, now)),
+            Sink::Stdout(namespace) => println!("{}", embedded(namespace, metric, dimensions, count, now)),
             Sink::Counted(counts) => {
                 let mut counts = counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 let labels: Vec<String> = dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -114,7 +121,7 @@ impl Metrics {
     /// What was counted under `key`: a metric's name, or `Name{dimension=value,…}`. Zero when printing.
     pub fn counted_under(&self, key: &str) -> u64 {
         match &self.0 {
-            Sink::Stdout => 0,
+            Sink::Stdout(_) => 0,
             Sink::Counted(counts) => {
                 counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(key).copied().unwrap_or(0)
             }
@@ -122,7 +129,13 @@ impl Metrics {
     }
 }
 
-fn embedded(metric: Metric, dimensions: &[(&str, &str)], count: u64, now: Timestamp) -> serde_json::Value {
+fn embedded(
+    namespace: &str,
+    metric: Metric,
+    dimensions: &[(&str, &str)],
+    count: u64,
+    now: Timestamp,
+) -> serde_json::Value {
     let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
     // Each metric stands once with its dimensions and once without: alarms look at the sum.
     let sets = if names.is_empty() { json!([[]]) } else { json!([names, []]) };
@@ -130,7 +143,7 @@ fn embedded(metric: Metric, dimensions: &[(&str, &str)], count: u64, now: Timest
         "_aws": {
             "Timestamp": now.millis(),
             "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
+                "Namespace": namespace,
                 "Dimensions": sets,
                 "Metrics": [{ "Name": metric.name(), "Unit": "Count" }],
             }],
@@ -150,8 +163,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_stack_has_a_namespace() {
+        for (stack, expected) in [("prod", "Tuisong/prod"), ("", "Tuisong")] {
+            let Sink::Stdout(namespace) = Metrics::printed(stack).0 else { panic!("printed") };
+            assert_eq!(&*namespace, expected);
+        }
+    }
+
+    #[test]
     fn a_line_is_what_cloudwatch_expects() {
         let line = embedded(
+            "Tuisong/here",
             Metric::Refused,
             &[("function", "wxpusher-send"), ("code", "token_wrong")],
             2,
@@ -160,10 +182,10 @@ mod tests {
         assert_eq!(line["Refused"], 2);
         assert_eq!(line["function"], "wxpusher-send");
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!(directive["Namespace"], "Tuisong");
+        assert_eq!(directive["Namespace"], "Tuisong/here");
         assert_eq!(directive["Dimensions"], json!([["function", "code"], []]));
         assert_eq!(line["_aws"]["Timestamp"], 7);
-        let bare = embedded(Metric::Redriven, &[], 1, Timestamp::from_millis(7));
+        let bare = embedded("Tuisong", Metric::Redriven, &[], 1, Timestamp::from_millis(7));
         assert_eq!(bare["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([[]]), "not twice");
     }
 }

@@ -30,6 +30,7 @@ impl TokenVault for StoredTokens {
             fetched: token.fetched,
             last_forced: token.last_forced,
             forced_today: token.forced_today,
+            reported: token.reported,
         }))
     }
 
@@ -53,8 +54,13 @@ impl TokenVault for StoredTokens {
             fetched: token.fetched,
             last_forced: token.last_forced,
             forced_today: token.forced_today,
+            reported: 0,
         };
         self.0.keep(key.upstream.as_str(), key.account.as_str(), owner, &token).await.map_err(failed)
+    }
+
+    async fn report(&self, key: &TokenKey, generation: u64) -> Result<(), VaultError> {
+        self.0.report(key.upstream.as_str(), key.account.as_str(), generation).await.map_err(failed)
     }
 
     async fn release(&self, key: &TokenKey, owner: &str) -> Result<(), VaultError> {

@@ -1,7 +1,7 @@
 //! The trait of a channel, what it is called with, and the registry of all channels.
 
 use crate::http::HttpClient;
-use crate::token::{Refresh, TokenError, TokenHolder, TokenVault};
+use crate::token::{Fetching, Refresh, TokenError, TokenHolder, TokenVault};
 use crate::wechat::{StableToken, WechatClient, token_key};
 use crate::wechat_custom::WechatCustom;
 use crate::wechat_subscribe::WechatSubscribe;
@@ -70,11 +70,13 @@ pub enum Credentials {
 pub struct Settings {
     /// Base URL of WeChat's API, with or without a slash at its end. Default `https://api.weixin.qq.com`.
     pub wechat_base_url: String,
+    /// Who asks for upstream tokens. Default: whoever needs one.
+    pub fetching: Fetching,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { wechat_base_url: wechat_template::settings::BASE_URL.to_owned() }
+        Self { wechat_base_url: wechat_template::settings::BASE_URL.to_owned(), fetching: Fetching::default() }
     }
 }
 
@@ -90,7 +92,7 @@ pub struct Registry {
 impl Registry {
     /// Wires every channel. It opens no connection and reads no token.
     pub fn new(settings: &Settings, http: HttpClient, vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>) -> Self {
-        let tokens = Arc::new(TokenHolder::new(vault, Arc::clone(&clock)));
+        let tokens = Arc::new(TokenHolder::new(vault, Arc::clone(&clock), settings.fetching));
         let wechat = WechatClient::new(&settings.wechat_base_url, http, Arc::clone(&tokens), clock);
         Self {
             wechat_template: WechatTemplate::new(wechat.clone()),
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn upstreams_are_called_over_tls_unless_a_setting_says_otherwise() {
-        let Settings { wechat_base_url } = Settings::default();
+        let Settings { wechat_base_url, .. } = Settings::default();
         assert!(wechat_base_url.starts_with("https://"));
     }
 }

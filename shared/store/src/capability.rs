@@ -8,6 +8,8 @@ use model::channel::ChannelKind;
 pub enum Resource {
     /// The Apps table.
     Apps,
+    /// The wrapped data keys in the Apps table, and nothing else of it.
+    DataKeys,
     /// The Tokens table.
     Tokens,
     /// The Users table.

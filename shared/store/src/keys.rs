@@ -90,9 +90,12 @@ pub fn account(account: &AccountId) -> Key {
     Key::new(ACCOUNTS.to_owned(), account.as_str())
 }
 
+/// The partition of the data keys, to which a permission can be narrowed.
+pub const DATA_KEYS: &str = "SEAL";
+
 /// Apps: `SEAL` / `<key id>`: a wrapped data key that seals secrets.
 pub fn data_key(id: &str) -> Key {
-    Key::new("SEAL".to_owned(), id)
+    Key::new(DATA_KEYS.to_owned(), id)
 }
 
 // ---- Users ----

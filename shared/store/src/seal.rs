@@ -36,7 +36,7 @@ capability! {
     /// Seals secrets; makes the first data key when there is none.
     Sealer: [
         ("dynamodb:GetItem", Apps),
-        ("dynamodb:PutItem", Apps),
+        ("dynamodb:PutItem", DataKeys),
         ("kms:Decrypt", Key),
         ("kms:GenerateDataKeyWithoutPlaintext", Key),
     ]

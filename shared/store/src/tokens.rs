@@ -47,6 +47,8 @@ pub struct UpstreamToken {
     pub last_forced: Option<Timestamp>,
     /// Forced fetches on the day of `last_forced`.
     pub forced_today: u32,
+    /// The latest generation that a sender reported as refused; 0 for none. Ignored when writing.
+    pub reported: u64,
 }
 
 impl UpstreamTokens {
@@ -66,6 +68,7 @@ impl UpstreamTokens {
             fetched: millis("fetched_ms")?,
             last_forced: reader.has("forced_ms").then(|| millis("forced_ms")).transpose()?,
             forced_today: reader.number_or("forced_today", 0)?,
+            reported: reader.number_or("reported", 0)?,
         }))
     }
 
@@ -144,6 +147,31 @@ impl UpstreamTokens {
         match call.send().await {
             Ok(_) => Ok(true),
             Err(error) if refused(&error) => Ok(false),
+            Err(error) => Err(failed("UpdateItem")(error)),
+        }
+    }
+
+    /// Notes that the upstream refuses the token of `generation`, unless that or a later one was noted, or the token held
+    /// is a newer one. Many senders report at once: all but the first are refused and cost one write unit each.
+    pub async fn report(&self, kind: &str, account: &str, generation: u64) -> Result<(), StoreError> {
+        let key = keys::upstream_token(kind, account);
+        let answer = self
+            .store
+            .dynamodb()
+            .update_item()
+            .table_name(&self.store.names().tokens)
+            .key("pk", s(key.pk))
+            .key("sk", s(key.sk))
+            .update_expression("SET reported = :generation")
+            .condition_expression(
+                "generation <= :generation AND (attribute_not_exists(reported) OR reported < :generation)",
+            )
+            .expression_attribute_values(":generation", n(generation))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) if refused(&error) => Ok(()),
             Err(error) => Err(failed("UpdateItem")(error)),
         }
     }

@@ -10,6 +10,7 @@ use gateway::metrics::Metrics;
 use http::StatusCode;
 use local::sandbox::{Effect, Fault};
 use local::{Options, seed};
+use provider::token::ROUND;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,6 +110,45 @@ async fn the_schedule_renews_a_token_before_it_runs_out() {
     let later = direct(&town, "later", &[1]).await;
     town.status_of(later.messages[0], 3).await;
     assert_eq!((token_calls(&town), sends(&town)), (3, 2));
+    town.close().await;
+}
+
+/// One batch with one message to the first follower, taken from the queue.
+async fn batch(town: &Town, content: &str) -> Vec<String> {
+    direct(town, content, &[1]).await;
+    let hints = take(town, TASKS).await;
+    assert!(serve(town, "fanout", &hints).await.is_empty());
+    take(town, BATCHES).await
+}
+
+/// Only `refresh-tokens` has the address that WeChat knows: `deliver` never asks, it reports and waits.
+#[tokio::test]
+async fn where_only_the_refresher_may_fetch_messages_wait_for_it() {
+    let mut options = by_hand();
+    options.settings.insert("TUISONG_TOKEN_FETCH".to_owned(), "elsewhere".to_owned());
+    let town = Town::with(options).await;
+    let refresh = async || town.stack.run_schedule("refresh-tokens", Value::Null).await.expect("a refresh");
+
+    let first = batch(&town, "before there is a token").await;
+    assert!(serve(&town, "deliver", &first).await.is_empty());
+    assert_eq!((token_calls(&town), sends(&town)), (0, 0));
+    refresh().await;
+    assert_eq!(token_calls(&town), 1);
+    town.stack.advance(2 * ROUND);
+    assert!(serve(&town, "deliver", &first).await.is_empty());
+    assert_eq!(town.inbox().len(), 1);
+
+    wechat(&town).expire_tokens();
+    let second = batch(&town, "after it was refused").await;
+    assert!(serve(&town, "deliver", &second).await.is_empty());
+    assert_eq!((token_calls(&town), town.inbox().len()), (1, 1), "refused, and asked for no other");
+    assert_eq!(gate(&town, &account()).await, Gate::Closed, "waiting for a token is no reason for a breaker");
+    refresh().await;
+    refresh().await;
+    assert_eq!(token_calls(&town), 2, "one report, one token");
+    town.stack.advance(2 * ROUND);
+    assert!(serve(&town, "deliver", &second).await.is_empty());
+    assert_eq!((token_calls(&town), town.inbox().len()), (2, 2));
     town.close().await;
 }
 

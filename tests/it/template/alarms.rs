@@ -1,7 +1,8 @@
 //! Alarms: whatever goes wrong for good tells somebody, and says where to read what to do.
 
-use super::project::{Project, attribute, reference};
+use super::project::{Project, attribute, logical_id, reference};
 use super::queues::{QUEUE, all_dead_letters, dead_letters};
+use gateway::Kind;
 use gateway::metrics::{Metric, NAMESPACE};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -59,7 +60,11 @@ pub(crate) fn each(project: &Project) -> Vec<String> {
             Some(anchor) if !anchors.contains(anchor) => say(format!("{PAGE}{anchor} does not exist")),
             Some(_) => {}
         }
-        if alarm["Namespace"] == NAMESPACE {
+        let ours = json!({ "Fn::Sub": format!("{NAMESPACE}/${{AWS::StackName}}") });
+        if alarm["Namespace"].to_string().contains(NAMESPACE) {
+            if alarm["Namespace"] != ours {
+                say("looks at another stack's counts".to_owned());
+            }
             let metric = alarm["MetricName"].as_str().unwrap_or_default();
             if Metric::ALL.iter().all(|known| known.name() != metric) {
                 say(format!("we have no metric {metric}"));
@@ -69,6 +74,69 @@ pub(crate) fn each(project: &Project) -> Vec<String> {
                 say("looks at a part of the counts".to_owned());
             }
         }
+    }
+    wrong
+}
+
+/// What means that somebody has to act has an alarm, whatever function or queue it comes from.
+pub(crate) fn on_trouble(project: &Project) -> Vec<String> {
+    let needed = [
+        ("Failed", "requests that fail"),
+        ("Panicked", "panics"),
+        ("BreakerOpened", "breakers"),
+        ("TokenRefreshFailed", "tokens that cannot be renewed"),
+        ("HintLost", "hints that are lost"),
+        ("Throttles", "throttled functions"),
+        ("5xx", "an API that fails"),
+    ];
+    let has = |metric: &str| project.resources(ALARM).any(|(_, alarm)| alarm["MetricName"] == metric);
+    let mut wrong: Vec<String> = needed
+        .iter()
+        .filter(|(metric, _)| !has(metric))
+        .map(|(metric, what)| format!("no alarm on {what} ({metric})"))
+        .collect();
+    for function in project.functions.iter().filter(|function| matches!(function.kind, Kind::Schedule { .. })) {
+        let dimensions = json!([{ "Name": "FunctionName", "Value": reference(&logical_id(function)) }]);
+        let watched = project.resources(ALARM).any(|(_, alarm)| {
+            alarm["Namespace"] == "AWS/Lambda" && alarm["MetricName"] == "Errors" && alarm["Dimensions"] == dimensions
+        });
+        if !watched {
+            wrong.push(format!("no alarm on the errors of {}", function.name));
+        }
+    }
+    wrong
+}
+
+/// The dashboard is JSON, and its own metrics are ours, of this stack, and exist.
+pub(crate) fn dashboard(project: &Project) -> Vec<String> {
+    let body = &project.properties("AWS::CloudWatch::Dashboard", "Dashboard")["DashboardBody"]["Fn::Sub"];
+    let Some(text) = body.as_str() else { return vec!["there is no dashboard".to_owned()] };
+    let body: Value = match serde_json::from_str(text) {
+        Ok(body) => body,
+        Err(error) => return vec![format!("the dashboard is no JSON: {error}")],
+    };
+    let mut wrong = Vec::new();
+    let namespace = format!("{NAMESPACE}/${{AWS::StackName}}");
+    let mut check = |metric: &str| {
+        if Metric::ALL.iter().all(|known| known.name() != metric) {
+            wrong.push(format!("the dashboard shows {metric}, which we do not have"));
+        }
+    };
+    for line in body["widgets"].as_array().into_iter().flatten().flat_map(|one| one["properties"]["metrics"].as_array())
+    {
+        for series in line {
+            if series[0] == namespace.as_str() {
+                check(series[1].as_str().unwrap_or_default());
+            }
+            let search = series[0]["expression"].as_str().unwrap_or_default();
+            if let Some((_, name)) = search.split_once(NAMESPACE).and_then(|(_, rest)| rest.split_once("MetricName=\""))
+            {
+                check(name.split('"').next().unwrap_or_default());
+            }
+        }
+    }
+    if text.matches(NAMESPACE).count() != text.matches(&namespace).count() {
+        wrong.push("the dashboard shows another stack's counts".to_owned());
     }
     wrong
 }

@@ -1,7 +1,7 @@
 //! Mistakes made on purpose: each rule must say what is wrong.
 
 use super::project::Project;
-use super::{Rule, alarms, channels, environment, functions, permissions, queues, references, storage};
+use super::{Rule, alarms, channels, egress, environment, functions, permissions, queues, references, storage};
 use serde_json::{Value, json};
 
 impl Project {
@@ -153,6 +153,10 @@ fn a_permission_that_is_missing_too_many_or_too_wide() {
         let others = p.template["Resources"]["PageFunction"]["Properties"]["Policies"].clone();
         p.set("FallbackFunction/Properties/Policies", others);
     });
+    noticed(rule, "dynamodb:PutItem on", |p| {
+        // The one write to the Apps table that delivering needs is of a data key.
+        p.remove("DeliverFunction/Properties/Policies/0/Statement/1/Condition");
+    });
     noticed(rule, "a role of its own", |p| p.set("PageFunction/Properties/Role", json!("arn:aws:iam::1:role/x")));
 }
 
@@ -240,6 +244,40 @@ fn an_alarm_that_is_missing_or_tells_nobody() {
     noticed(alarms::each, "a part of the counts", |p| {
         p.set("FailedAlarm/Properties/Dimensions", json!([{ "Name": "function", "Value": "page" }]));
     });
+}
+
+#[test]
+fn trouble_that_nobody_is_told_of() {
+    let rule = alarms::on_trouble;
+    noticed(rule, "no alarm on panics", |p| p.remove("PanickedAlarm"));
+    noticed(rule, "no alarm on an API that fails", |p| p.remove("ServerErrorsAlarm"));
+    noticed(rule, "no alarm on the errors of release-due", |p| p.remove("ReleaseDueErrorsAlarm"));
+    noticed(alarms::each, "another stack's counts", |p| p.set("PanickedAlarm/Properties/Namespace", json!("Tuisong")));
+    let dashboard = "Dashboard/Properties/DashboardBody/Fn::Sub";
+    noticed(alarms::dashboard, "there is no dashboard", |p| p.remove("Dashboard"));
+    noticed(alarms::dashboard, "is no JSON", |p| p.set(dashboard, json!("{")));
+    let text = |p: &Project| {
+        p.template.pointer(&format!("/Resources/{dashboard}")).and_then(Value::as_str).unwrap().to_owned()
+    };
+    noticed(alarms::dashboard, "shows Vanished", |p| p.set(dashboard, json!(text(p).replace("Panicked", "Vanished"))));
+    noticed(alarms::dashboard, "another stack's", |p| {
+        p.set(dashboard, json!(text(p).replacen("Tuisong/${AWS::StackName}", "Tuisong", 1)));
+    });
+}
+
+#[test]
+fn a_fixed_address_for_others_or_for_nobody() {
+    let rule = egress::fixed;
+    noticed(rule, "functions in the network: DeliverFunction is too many", |p| {
+        let network = p.template["Resources"]["RefreshTokensFunction"]["Properties"]["VpcConfig"].clone();
+        p.set("DeliverFunction/Properties/VpcConfig", network);
+    });
+    noticed(rule, "RefreshTokensFunction is missing", |p| p.remove("RefreshTokensFunction/Properties/VpcConfig"));
+    noticed(rule, "nobody asked for a fixed address", |p| p.remove("EgressNat/Condition"));
+    noticed(rule, "DeliverFunction would ask for tokens", |p| {
+        p.set("DeliverFunction/Properties/Environment", json!({ "Variables": { "TUISONG_TOKEN_FETCH": "here" } }));
+    });
+    noticed(rule, "paid for by default", |p| p.set("../Parameters/FixedEgress/Default", json!("nat")));
 }
 
 #[test]

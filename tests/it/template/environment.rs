@@ -61,6 +61,7 @@ pub(crate) fn variables(project: &Project) -> Vec<String> {
 
 /// What a value comes to in a deployment with default parameters; something that is no number where AWS decides.
 fn resolve(project: &Project, value: &Value) -> String {
+    let value = Project::by_default(value);
     let default = value["Ref"].as_str().map(|parameter| &project.template["Parameters"][parameter]["Default"]);
     match (default, value) {
         (Some(Value::String(text)), _) | (_, Value::String(text)) => text.clone(),

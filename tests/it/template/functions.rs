@@ -115,7 +115,10 @@ pub(crate) fn triggers(project: &Project) -> Vec<String> {
             if !input.is_some_and(|input| input.is_object()) {
                 wrong.push(format!("{id}, schedule {name}: the input is no JSON object"));
             }
-            if event["Enabled"] == false || event["State"] == "DISABLED" || event["Schedule"].as_str().is_none() {
+            if event["Enabled"] == false
+                || event["State"] == "DISABLED"
+                || Project::by_default(&event["Schedule"]).as_str().is_none()
+            {
                 wrong.push(format!("{id}, schedule {name}: never runs"));
             }
         }

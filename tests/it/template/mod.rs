@@ -6,6 +6,7 @@
 mod alarms;
 mod broken;
 pub(crate) mod channels;
+mod egress;
 pub(crate) mod environment;
 mod functions;
 mod permissions;
@@ -83,6 +84,21 @@ fn alarms_tell_somebody_what_to_do() {
 #[test]
 fn every_channel_has_its_own_queue_alarms_and_mapping() {
     holds(channels::equipped);
+}
+
+#[test]
+fn trouble_raises_alarms() {
+    holds(alarms::on_trouble);
+}
+
+#[test]
+fn the_dashboard_shows_what_there_is() {
+    holds(alarms::dashboard);
+}
+
+#[test]
+fn a_fixed_address_is_for_the_token_fetcher_alone() {
+    holds(egress::fixed);
 }
 
 #[test]

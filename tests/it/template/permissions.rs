@@ -6,7 +6,7 @@ use super::project::{FUNCTION, Project, attribute, logical_id, reference};
 use gateway::config::channel_queue_variable;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use store::Resource;
+use store::{Resource, keys};
 
 /// The policies of each function grant exactly the actions of its capabilities.
 pub(crate) fn grants(project: &Project) -> Vec<String> {
@@ -14,7 +14,10 @@ pub(crate) fn grants(project: &Project) -> Vec<String> {
     for function in &project.functions {
         let id = logical_id(function);
         let needed = (function.grants)();
-        let needed = needed.iter().map(|grant| granted(grant.action, &arn(grant.resource))).collect();
+        let needed = needed
+            .iter()
+            .map(|grant| granted(grant.action, &arn(grant.resource), &condition(grant.resource)))
+            .collect();
         let mut found = BTreeSet::new();
         for policy in listed(&project.properties(FUNCTION, &id)["Policies"]) {
             let statements = listed(&policy["Statement"]);
@@ -34,9 +37,10 @@ pub(crate) fn grants(project: &Project) -> Vec<String> {
 }
 
 fn read_statement(id: &str, statement: &Value, found: &mut BTreeSet<String>, wrong: &mut Vec<String>) {
+    let known = ["Sid", "Effect", "Action", "Resource", "Condition"];
     let keys: Vec<&str> = statement.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
-    if statement["Effect"] != "Allow" || keys.iter().any(|key| !["Sid", "Effect", "Action", "Resource"].contains(key)) {
-        wrong.push(format!("{id}: a statement that is more than Allow, Action, Resource: {statement}"));
+    if statement["Effect"] != "Allow" || keys.iter().any(|key| !known.contains(key)) {
+        wrong.push(format!("{id}: a statement that is more than Allow, Action, Resource, Condition: {statement}"));
     }
     for action in listed(&statement["Action"]) {
         let action = action.as_str().unwrap_or_default();
@@ -48,15 +52,26 @@ fn read_statement(id: &str, statement: &Value, found: &mut BTreeSet<String>, wro
             if resource.as_str().is_some_and(|arn| arn.contains('*')) {
                 wrong.push(format!("{id}: the resource {resource} is a wildcard"));
             }
-            if !found.insert(granted(action, resource)) {
+            if !found.insert(granted(action, resource, &statement["Condition"])) {
                 wrong.push(format!("{id}: {action} on {resource} is granted twice"));
             }
         }
     }
 }
 
-fn granted(action: &str, resource: &Value) -> String {
-    format!("{action} on {resource}")
+fn granted(action: &str, resource: &Value, condition: &Value) -> String {
+    match condition {
+        Value::Null => format!("{action} on {resource}"),
+        condition => format!("{action} on {resource} if {condition}"),
+    }
+}
+
+/// What narrows a grant to a part of a table: the partitions that may be named.
+fn condition(resource: Resource) -> Value {
+    match resource {
+        Resource::DataKeys => json!({ "ForAllValues:StringEquals": { "dynamodb:LeadingKeys": [keys::DATA_KEYS] } }),
+        _ => Value::Null,
+    }
 }
 
 /// One value, or a list of them.
@@ -71,7 +86,7 @@ fn listed(value: &Value) -> Vec<&Value> {
 /// How a policy names what is granted.
 fn arn(resource: Resource) -> Value {
     match resource {
-        Resource::Apps => attribute("AppsTable", "Arn"),
+        Resource::Apps | Resource::DataKeys => attribute("AppsTable", "Arn"),
         Resource::Tokens => attribute("TokensTable", "Arn"),
         Resource::Users => attribute("UsersTable", "Arn"),
         Resource::Tasks => attribute("TasksTable", "Arn"),
@@ -88,7 +103,7 @@ fn arn(resource: Resource) -> Value {
 fn name(resource: Resource) -> (String, Value) {
     let variable = |name: &str, id: &str| (name.to_owned(), reference(id));
     match resource {
-        Resource::Apps => variable("TUISONG_APPS_TABLE", "AppsTable"),
+        Resource::Apps | Resource::DataKeys => variable("TUISONG_APPS_TABLE", "AppsTable"),
         Resource::Tokens => variable("TUISONG_TOKENS_TABLE", "TokensTable"),
         Resource::Users => variable("TUISONG_USERS_TABLE", "UsersTable"),
         Resource::Tasks => variable("TUISONG_TASKS_TABLE", "TasksTable"),

@@ -65,6 +65,14 @@ impl Project {
         variables(&self.template["Globals"]["Function"]).chain(variables(self.properties(FUNCTION, function))).collect()
     }
 
+    /// A value of the template where every parameter has its default: the last branch of an `!If`.
+    pub(crate) fn by_default(value: &Value) -> &Value {
+        match value["Fn::If"].as_array() {
+            Some(branches) => branches.last().map_or(value, Self::by_default),
+            None => value,
+        }
+    }
+
     /// The events of a function that are of one type: name and properties.
     pub(crate) fn events(&self, function: &str, kind: &str) -> Vec<(String, Value)> {
         let events = self.properties(FUNCTION, function)["Events"].as_object().cloned().unwrap_or_default();

@@ -86,8 +86,19 @@ impl TokenVault for MemoryVault {
         }
         let generation = 1 + record.token.as_ref().map_or(0, |token| token.generation);
         let NewToken { value, expires, fetched, last_forced, forced_today } = token;
-        record.token = Some(HeldToken { value, expires, generation, fetched, last_forced, forced_today });
+        let reported = record.token.as_ref().map_or(0, |token| token.reported);
+        record.token = Some(HeldToken { value, expires, generation, fetched, last_forced, forced_today, reported });
         Ok(true)
+    }
+
+    async fn report(&self, key: &TokenKey, generation: u64) -> Result<(), VaultError> {
+        self.check()?;
+        if let Some(token) = self.records().get_mut(key).and_then(|record| record.token.as_mut())
+            && token.generation <= generation
+        {
+            token.reported = token.reported.max(generation);
+        }
+        Ok(())
     }
 
     async fn release(&self, key: &TokenKey, owner: &str) -> Result<(), VaultError> {

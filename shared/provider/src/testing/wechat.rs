@@ -75,7 +75,7 @@ impl FakeWechat {
         });
         let clock = Arc::new(ManualClock::new(NOW));
         // The slash at the end is a common way to write a base URL.
-        let settings = Settings { wechat_base_url: server.url("/") };
+        let settings = Settings { wechat_base_url: server.url("/"), ..Settings::default() };
         let registry = Registry::new(&settings, http, Arc::<MemoryVault>::default(), clock.clone());
         Self { server, clock, registry, script }
     }

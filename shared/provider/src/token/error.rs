@@ -1,5 +1,6 @@
 //! How getting a token fails.
 
+use super::ROUND;
 use model::outcome::{Attempt, Outcome};
 use std::error::Error;
 use std::sync::Arc;
@@ -46,6 +47,9 @@ pub enum TokenError {
     /// The upstream refuses the token that it hands out itself, and a forced fetch is not due.
     #[error("the upstream refuses the token that it has just issued")]
     Refused,
+    /// Only the scheduled refresher may fetch it, and has not done so yet.
+    #[error("the token waits for refresh-tokens, which alone may fetch it")]
+    Awaited,
     /// The fetch was cut short, for example by the end of the process.
     #[error("the fetch of the token was cut short")]
     Interrupted,
@@ -56,6 +60,7 @@ impl TokenError {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Vault(_) | Self::Busy | Self::Interrupted => Outcome::Retry { after: None, at_most: None },
+            Self::Awaited => Outcome::Retry { after: Some(ROUND), at_most: None },
             Self::Fetch(error) => error.outcome.clone(),
             Self::Refused => Outcome::Auth,
         }
@@ -65,7 +70,7 @@ impl TokenError {
     pub fn attempt(&self) -> Attempt {
         let code = match self {
             Self::Fetch(error) => error.code,
-            Self::Vault(_) | Self::Busy | Self::Refused | Self::Interrupted => None,
+            Self::Vault(_) | Self::Busy | Self::Awaited | Self::Refused | Self::Interrupted => None,
         };
         Attempt::failed(self.outcome(), code)
     }

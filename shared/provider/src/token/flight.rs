@@ -2,7 +2,8 @@
 
 use super::error::{FetchError, TokenError};
 use super::{
-    FORCE_INTERVAL, FORCES_PER_DAY, Fetched, HeldToken, LEASE, NewToken, PATIENCE, Token, TokenKey, TokenVault,
+    FORCE_INTERVAL, FORCES_PER_DAY, Fetched, Fetching, HeldToken, LEASE, NewToken, PATIENCE, Token, TokenKey,
+    TokenVault,
 };
 use futures::future::BoxFuture;
 use model::clock::{Clock, Timestamp};
@@ -32,6 +33,10 @@ pub(super) struct Errand {
     pub(super) refused: Option<Refused>,
     /// Nothing is fetched while more life than this is left.
     pub(super) enough: Duration,
+    /// Whether the upstream may be asked from here.
+    pub(super) fetching: Fetching,
+    /// Whether a token is replaced because others reported it.
+    pub(super) heeds_reports: bool,
     pub(super) plain: BoxFuture<'static, Result<Fetched, FetchError>>,
     pub(super) forced: BoxFuture<'static, Result<Fetched, FetchError>>,
 }
@@ -64,13 +69,16 @@ pub(super) enum Source {
 }
 
 impl Errand {
-    pub(super) async fn run(self) -> Result<Landing, TokenError> {
+    pub(super) async fn run(mut self) -> Result<Landing, TokenError> {
         let give_up = Instant::now() + PATIENCE;
         // Each try of the lease has a name of its own, so a lease that ran out is never taken for the present one.
         let owner = format!("{:032x}", rand::random::<u128>());
         loop {
             let held = self.vault.load(&self.key).await?;
             let now = self.clock.now();
+            if let Some(held) = held.as_ref().filter(|held| self.heeds_reports && held.reported >= held.generation) {
+                self.refused.get_or_insert(Refused { generation: held.generation, value: None });
+            }
             // A token that failed, or came before one that did, is no use however long it lives.
             let usable = held.as_ref().filter(|held| held.expires > now && self.is_newer(held));
             if let Some(held) = usable
@@ -82,6 +90,17 @@ impl Errand {
                 return Err(TokenError::Refused);
             }
             let generation = held.as_ref().map_or(0, |held| held.generation);
+            if self.fetching == Fetching::Elsewhere {
+                return match (usable, &self.refused) {
+                    (Some(held), _) => Ok(landing(held, Source::Elsewhere)),
+                    // None, or one that has run out: the refresher sees that by itself.
+                    (None, None) => Err(TokenError::Awaited),
+                    (None, Some(refused)) => {
+                        self.vault.report(&self.key, refused.generation).await?;
+                        Err(TokenError::Awaited)
+                    }
+                };
+            }
             if self.vault.try_lease(&self.key, generation, &owner, now, now.plus(LEASE)).await? {
                 return self.renew(held, &owner).await;
             }

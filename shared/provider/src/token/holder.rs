@@ -2,7 +2,7 @@
 
 use super::error::TokenError;
 use super::flight::{Errand, Landing, Refused, Source};
-use super::{DUE, FORCE_INTERVAL, FRESH, Fetch, Token, TokenKey, TokenVault};
+use super::{DUE, FORCE_INTERVAL, FRESH, Fetch, Fetching, Token, TokenKey, TokenVault};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use model::clock::{Clock, Timestamp};
@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// How long this instance does not look again after a failure that is not the upstream's.
 const FAILURE_HOLD: Duration = Duration::from_secs(1);
+/// How long this instance does not look again for a token that the refresher has to bring.
+const AWAITED_HOLD: Duration = Duration::from_secs(5);
 /// How often, at most, this instance looks for a new token while it goes on with one that is about to end.
 const ENDING_LOOK: Duration = Duration::from_secs(2);
 /// How long a flight may take in all; each call within has its own, shorter limit.
@@ -25,6 +27,7 @@ pub struct TokenHolder {
 struct Inner {
     vault: Arc<dyn TokenVault>,
     clock: Arc<dyn Clock>,
+    fetching: Fetching,
     slots: Mutex<HashMap<TokenKey, Slot>>,
 }
 
@@ -69,8 +72,8 @@ pub enum Refresh {
 
 impl TokenHolder {
     /// A holder in front of `vault`. Reads nothing yet.
-    pub fn new(vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>) -> Self {
-        Self { inner: Arc::new(Inner { vault, clock, slots: Mutex::default() }) }
+    pub fn new(vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>, fetching: Fetching) -> Self {
+        Self { inner: Arc::new(Inner { vault, clock, fetching, slots: Mutex::default() }) }
     }
 
     /// A token to send with. Never waits while a valid one is known.
@@ -129,9 +132,11 @@ impl TokenHolder {
         Err(TokenError::Busy)
     }
 
-    /// Renews the token when less than [`DUE`] of its life is left, or when there is none.
+    /// Renews the token when less than [`DUE`] of its life is left, when there is none, or when a sender that may not
+    /// fetch reported it. Always asks the upstream from here: this is what the others wait for.
     pub async fn refresh_due(&self, key: &TokenKey, fetch: &dyn Fetch) -> Result<Refresh, TokenError> {
-        let landing = self.inner.errand(key, None, DUE, fetch).run().await?;
+        let errand = self.inner.errand(key, None, DUE, fetch);
+        let landing = Errand { fetching: Fetching::Here, heeds_reports: true, ..errand }.run().await?;
         Ok(match landing.source {
             Source::Vault => Refresh::NotDue,
             Source::Elsewhere => Refresh::Elsewhere,
@@ -153,6 +158,8 @@ impl Inner {
             key: key.clone(),
             refused,
             enough,
+            fetching: self.fetching,
+            heeds_reports: false,
             plain: fetch.fetch(false),
             forced: fetch.fetch(true),
         }
@@ -200,6 +207,7 @@ impl Inner {
             Err(error) => {
                 let hold = match error {
                     TokenError::Fetch(error) => error.hold,
+                    TokenError::Awaited => AWAITED_HOLD,
                     TokenError::Vault(_) | TokenError::Busy | TokenError::Refused | TokenError::Interrupted => {
                         FAILURE_HOLD
                     }

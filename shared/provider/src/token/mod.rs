@@ -11,6 +11,8 @@
 //!   used; otherwise one leased fetch replaces it. A fetch is forced only if the upstream hands out the very token that
 //!   failed, at least [`FORCE_INTERVAL`] after the last force and at most [`FORCES_PER_DAY`] times a day.
 //! - Within an instance, all who need the same token share one look into the vault and one fetch.
+//! - Where only one function may call the token endpoint, because the upstream checks its caller's address, all others
+//!   are [`Fetching::Elsewhere`]: they note which generation failed and wait for the scheduled refresher.
 //!
 //! The lease only saves calls. Correctness does not rest on it: a token that was fetched twice is valid twice.
 
@@ -43,6 +45,18 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 pub const FORCE_INTERVAL: Duration = Duration::from_secs(30);
 /// Most forced fetches of one token per day (Asia/Shanghai). WeChat allows 20; the rest is the operator's.
 pub const FORCES_PER_DAY: u32 = 10;
+/// How long one who may not fetch waits for the refresher: one of its rounds where it is alone in fetching.
+pub const ROUND: Duration = Duration::from_secs(60);
+
+/// Who asks the upstream for a token when a sender has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fetching {
+    /// The sender's own instance.
+    #[default]
+    Here,
+    /// The scheduled refresher alone ([`TokenHolder::refresh_due`]).
+    Elsewhere,
+}
 
 /// Whose tokens they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,6 +119,8 @@ pub struct HeldToken {
     pub last_forced: Option<Timestamp>,
     /// Forced fetches on the day (Asia/Shanghai) of `last_forced`.
     pub forced_today: u32,
+    /// The latest generation that a sender reported as refused; 0 for none. The refresher replaces it.
+    pub reported: u64,
 }
 
 /// A token that is about to be held. The vault stores it as it is and counts the generation.
@@ -144,6 +160,10 @@ pub trait TokenVault: Send + Sync {
     /// Stores `token` as the next generation and frees the lease. `false`: `owner` no longer holds the lease, and
     /// nothing was changed.
     async fn store(&self, key: &TokenKey, owner: &str, token: NewToken) -> Result<bool, VaultError>;
+
+    /// Notes that the upstream refuses the token of `generation`, as [`HeldToken::reported`]. Nothing happens when that
+    /// or a later one was noted, or when the token held is a newer one.
+    async fn report(&self, key: &TokenKey, generation: u64) -> Result<(), VaultError>;
 
     /// Frees the lease if `owner` still holds it; nothing happens otherwise.
     async fn release(&self, key: &TokenKey, owner: &str) -> Result<(), VaultError>;

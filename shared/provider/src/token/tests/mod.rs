@@ -1,5 +1,6 @@
 //! An upstream that is scripted, and the holder's rules one by one.
 
+mod elsewhere;
 mod refusals;
 mod sharing;
 
@@ -100,7 +101,11 @@ impl World {
 
     /// One more instance.
     fn holder(&self) -> Arc<TokenHolder> {
-        Arc::new(TokenHolder::new(self.vault.clone(), self.clock.clone()))
+        self.holder_that(Fetching::Here)
+    }
+
+    fn holder_that(&self, fetching: Fetching) -> Arc<TokenHolder> {
+        Arc::new(TokenHolder::new(self.vault.clone(), self.clock.clone(), fetching))
     }
 
     async fn get(&self, holder: &TokenHolder) -> Result<(String, u64), TokenError> {
