@@ -14,7 +14,7 @@ pub fn start(filter: &str) {
 
 /// Starts logging into `writer`.
 pub fn start_into(filter: &str, writer: BoxMakeWriter) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(spelled_out(filter)).unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -27,6 +27,14 @@ pub fn start_into(filter: &str, writer: BoxMakeWriter) {
     // A second start finds the first one in place.
     let started = tracing::subscriber::set_global_default(subscriber);
     drop(started);
+}
+
+/// `debug` alone is meant for our own crates: what the AWS SDK has to say at that level is a hundred lines a message.
+fn spelled_out(filter: &str) -> String {
+    match filter {
+        "debug" | "trace" => format!("info,functions={filter},tuisong={filter},local={filter}"),
+        other => other.to_owned(),
+    }
 }
 
 /// A writer for [`start_into`] that appends to a file.
@@ -50,4 +58,18 @@ impl Write for Shared {
 /// A writer for [`start_into`] that writes to standard error.
 pub fn into_stderr() -> BoxMakeWriter {
     BoxMakeWriter::new(std::io::stderr)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_is_ours_and_everything_else_is_taken_as_it_stands() {
+        assert_eq!(spelled_out("debug"), "info,functions=debug,tuisong=debug,local=debug");
+        assert_eq!(spelled_out("warn"), "warn");
+        assert_eq!(spelled_out("debug,hyper=trace"), "debug,hyper=trace");
+        // The prefix of our crates' names, as this very crate has it.
+        assert!(module_path!().starts_with("tuisong"));
+    }
 }

@@ -63,7 +63,8 @@ class Cloud:
 
     def complaints(self, most: int = 20) -> str:
         """The last warnings and errors in MiniStack's own log, or its end when there are none."""
-        lines = self.log.read_text(errors="replace").splitlines()
+        # Functions' output is in it too, and in the logs.
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if not line.startswith("{")]
         found = [line for line in lines if " WARNING " in line or " ERROR " in line]
         return "\n".join((found or lines)[-most:])
 

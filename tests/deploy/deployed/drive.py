@@ -242,6 +242,11 @@ def purge(driver: Driver) -> str:
     return "what was purged arrived"
 
 
+def by_default(value: Any) -> Any:
+    """A value of the template where every parameter has its default: the last branch of an `!If`."""
+    return by_default(value["Fn::If"][-1]) if isinstance(value, dict) and "Fn::If" in value else value
+
+
 def invoke(driver: Driver, logical_id: str, payload: Json) -> Any:
     """Invokes a function and gives its answer."""
     functions = driver.stack.cloud.client("lambda")
@@ -262,8 +267,9 @@ def schedules(driver: Driver) -> str:
             if event["Type"] != "Schedule":
                 continue
             rule = rules.describe_rule(Name=driver.stack.id(f"{function.logical_id}{name}"))
-            every = event["Properties"]["Schedule"]
-            require(rule["ScheduleExpression"] == every and rule["State"] == "ENABLED", f"{name}: {rule}")
+            every = by_default(event["Properties"]["Schedule"])
+            found = (rule["ScheduleExpression"], rule["State"])
+            require(found == (every, "ENABLED"), f"{function.name}, schedule {name}: {found}")
             if every == "rate(1 minute)":
                 ticking.append(function.name)
             else:
