@@ -25,7 +25,7 @@ pub struct Config {
     pub public_url: String,
     /// `TUISONG_WECHAT_URL`: base URL of WeChat's API, default `https://api.weixin.qq.com`.
     pub wechat_url: String,
-    /// `TUISONG_TOKEN_FETCH`: `here` (default), or `elsewhere` when only `refresh-tokens` may ask vendors for tokens.
+    /// `TUISONG_TOKEN_FETCH`: `here` (default), or `elsewhere` when only `refresh-tokens` may ask WeChat for tokens.
     pub fetching: Fetching,
     /// `TUISONG_STACK`: the stack's name; metrics of two stacks in one account are told apart by it. Empty by default.
     pub stack: String,

@@ -92,7 +92,7 @@ pub struct Registry {
 impl Registry {
     /// Wires every channel. It opens no connection and reads no token.
     pub fn new(settings: &Settings, http: HttpClient, vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>) -> Self {
-        let tokens = Arc::new(TokenHolder::new(vault, Arc::clone(&clock), settings.fetching));
+        let tokens = Arc::new(TokenHolder::that(vault, Arc::clone(&clock), settings.fetching));
         let wechat = WechatClient::new(&settings.wechat_base_url, http, Arc::clone(&tokens), clock);
         Self {
             wechat_template: WechatTemplate::new(wechat.clone()),

@@ -72,7 +72,12 @@ pub enum Refresh {
 
 impl TokenHolder {
     /// A holder in front of `vault`. Reads nothing yet.
-    pub fn new(vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>, fetching: Fetching) -> Self {
+    pub fn new(vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>) -> Self {
+        Self::that(vault, clock, Fetching::Here)
+    }
+
+    /// A holder that asks upstreams which check their callers' addresses only as `fetching` says.
+    pub fn that(vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>, fetching: Fetching) -> Self {
         Self { inner: Arc::new(Inner { vault, clock, fetching, slots: Mutex::default() }) }
     }
 
@@ -158,7 +163,7 @@ impl Inner {
             key: key.clone(),
             refused,
             enough,
-            fetching: self.fetching,
+            fetching: if key.upstream.checks_addresses() { self.fetching } else { Fetching::Here },
             heeds_reports: false,
             plain: fetch.fetch(false),
             forced: fetch.fetch(true),

@@ -48,7 +48,8 @@ pub const FORCES_PER_DAY: u32 = 10;
 /// How long one who may not fetch waits for the refresher: one of its rounds where it is alone in fetching.
 pub const ROUND: Duration = Duration::from_secs(60);
 
-/// Who asks the upstream for a token when a sender has none.
+/// Who asks an upstream that checks its callers' addresses for a token, when a sender has none. All others are asked
+/// by whoever needs one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fetching {
     /// The sender's own instance.
@@ -85,6 +86,14 @@ impl Upstream {
             Self::Huawei => "huawei",
             Self::Oppo => "oppo",
             Self::Vivo => "vivo",
+        }
+    }
+
+    /// Whether it gives tokens to listed addresses only, so that not everybody may be able to ask ([`Fetching`]).
+    pub const fn checks_addresses(self) -> bool {
+        match self {
+            Self::Wechat => true,
+            Self::Apns | Self::Fcm | Self::Huawei | Self::Oppo | Self::Vivo => false,
         }
     }
 }

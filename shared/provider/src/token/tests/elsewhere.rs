@@ -63,3 +63,12 @@ async fn a_token_about_to_end_is_used_while_the_refresher_is_at_it() {
     assert!(matches!(error, TokenError::Awaited), "{error:?}");
     assert_eq!(world.upstream.calls(), (1, 0));
 }
+
+#[tokio::test]
+async fn upstreams_that_take_any_address_are_asked_by_whoever_needs_a_token() {
+    let mut world = World::new();
+    world.key.upstream = Upstream::Huawei;
+    let sender = world.holder_that(Fetching::Elsewhere);
+    assert_eq!(world.get(&sender).await.unwrap(), token(1));
+    assert_eq!(world.upstream.calls(), (1, 0));
+}

@@ -105,7 +105,7 @@ impl World {
     }
 
     fn holder_that(&self, fetching: Fetching) -> Arc<TokenHolder> {
-        Arc::new(TokenHolder::new(self.vault.clone(), self.clock.clone(), fetching))
+        Arc::new(TokenHolder::that(self.vault.clone(), self.clock.clone(), fetching))
     }
 
     async fn get(&self, holder: &TokenHolder) -> Result<(String, u64), TokenError> {
