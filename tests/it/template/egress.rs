@@ -2,7 +2,7 @@
 
 use super::functions::differ;
 use super::project::{FUNCTION, Project, logical_id};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// The condition under which there is a fixed address.
@@ -37,7 +37,7 @@ pub(crate) fn fixed(project: &Project) -> Vec<String> {
             wrong.push(format!("{id} is there although nobody asked for a fixed address"));
         }
     }
-    if project.template["Parameters"]["FixedEgress"]["Default"] != Value::from("none") {
+    if project.template["Parameters"]["FixedEgress"]["Default"] != "none" {
         wrong.push("a fixed address is paid for by default".to_owned());
     }
     wrong
