@@ -6,5 +6,6 @@
 pub mod fallback;
 pub mod page;
 pub mod routes;
+pub mod wechat;
 pub mod workers;
 pub mod wxpusher;

@@ -1,7 +1,7 @@
 //! The table of functions: read by the local runner, and by the tests that hold it against `template.yaml` and the
 //! binaries.
 
-use crate::{fallback, page, workers, wxpusher};
+use crate::{fallback, page, wechat, workers, wxpusher};
 use gateway::Function;
 
 /// Every function, each once.
@@ -19,9 +19,11 @@ pub static ALL: &[Function] = &[
     wxpusher::user_reject::FUNCTION,
     wxpusher::pay_end_time::FUNCTION,
     page::FUNCTION,
+    wechat::event::FUNCTION,
     fallback::FUNCTION,
     workers::fanout::FUNCTION,
     workers::deliver::FUNCTION,
+    workers::inbound::FUNCTION,
     workers::callback::FUNCTION,
     workers::refresh_tokens::FUNCTION,
     workers::release_due::FUNCTION,

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a fresh stack in memory per test, the same SDK calls as in the cloud.
 
 mod callbacks;
+mod chat_page;
 mod cost;
 mod docs;
 mod events;
@@ -10,4 +11,5 @@ mod follows;
 mod kill;
 mod page;
 mod template;
+mod wechat_event;
 mod wxpusher;

@@ -1,6 +1,9 @@
 //! GET /m/{key}: the page that a card opens.
 
 mod browser;
+pub(crate) mod driver;
+mod inert;
+mod payloads;
 
 use crate::wxpusher::{FIRST, aws_calls, fresh, only_page, page_path};
 use http::{Method, StatusCode};

@@ -114,6 +114,14 @@ impl Client {
         self.receive(request.body(Full::new(body.into())).expect("a request")).await
     }
 
+    /// A request without a body, answered with bytes that are no text.
+    pub async fn bytes(&self, method: Method, path: &str) -> (StatusCode, HeaderMap, bytes::Bytes) {
+        let request = http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let request = request.body(Full::new(bytes::Bytes::new())).expect("a request");
+        let (parts, body) = self.inner.request(request).await.expect("an answer").into_parts();
+        (parts.status, parts.headers, body.collect().await.expect("a body").to_bytes())
+    }
+
     async fn receive(&self, request: http::Request<Full<bytes::Bytes>>) -> Option<Answer> {
         let (parts, body) = self.inner.request(request).await.ok()?.into_parts();
         let bytes = body.collect().await.ok()?.to_bytes();

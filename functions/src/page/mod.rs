@@ -1,5 +1,6 @@
-//! The page that a message card opens.
+//! The pages: what a message card opens, and what leads to following.
 
+mod code;
 pub mod picture;
 pub mod render;
 
@@ -8,30 +9,58 @@ use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_f
 use http::{HeaderName, StatusCode, header};
 use model::task::{Content, Task, parse_page_key};
 use render::{Page, PageView, gone_page, message_page};
+use store::accounts::Accounts;
+use store::apps::{Apps, Topics};
 use store::capabilities;
 use store::objects::ObjectReader;
+use store::qrcodes::{QrCodes, QrScans};
 use store::tasks::TaskReader;
+use store::tokens::UpstreamTokens;
 
 capabilities! {
     /// What the pages read.
     pub struct PageStore {
         tasks: TaskReader,
         objects: ObjectReader,
+        codes: QrCodes,
+        scans: QrScans,
+        apps: Apps,
+        topics: Topics,
+        /// Who asks WeChat for the address of a code.
+        accounts: Accounts,
+        /// What the token holder uses.
+        tokens: UpstreamTokens,
     }
 }
 
 /// Where it is found.
-pub const ROUTES: &[Route] = &[Route::new(Method::Get, "/m/{key}")];
+pub const ROUTES: &[Route] = &[
+    Route::new(Method::Get, "/m/{key}"),
+    Route::new(Method::Get, "/q/{code}"),
+    Route::new(Method::Get, "/api/qrcode/{code}"),
+];
 
 /// The function.
 pub const FUNCTION: Function = http_function!("page", Family::Page, ROUTES, PageStore, handle);
 
-/// GET /m/{key}
+/// GET /m/{key}, /q/{code}, /q/{code}.jpg, /api/qrcode/{code}.jpg
 ///
+/// `/m/` is the page of a message.
 /// The key is the task's id and 128 random bits, and is the only credential. 200 with the message as text, HTML or
 /// Markdown; 404 with a friendly page when it is unknown, deleted or older than seven days: the three look the same.
 /// No cookie is read or set, nothing of the stranger's runs, and the address is told to no other site.
+///
+/// The others are the page that leads to following and the picture of a QR code; the code, or the first sixteen
+/// characters of it, is the only credential. 200; 404 when there is none; 410 once it has expired. The picture is a JPEG and
+/// may be cached until the code expires.
 async fn handle(context: &Context, store: &PageStore, request: Request) -> Result<Reply, ApiError> {
+    if request.path_parameters.contains_key("code") {
+        return code::serve(context, store, &request).await;
+    }
+    message(context, store, request).await
+}
+
+async fn message(context: &Context, store: &PageStore, request: Request) -> Result<Reply, ApiError> {
     let Some(task) = find(context, store, request.path_parameter("key")).await?.filter(|task| !task.is_erased()) else {
         return Ok(reply(StatusCode::NOT_FOUND, gone_page()));
     };

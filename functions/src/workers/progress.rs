@@ -4,9 +4,10 @@ use gateway::Context;
 use model::batch::{BatchId, Part};
 use model::ids::MessageId;
 use model::limits::BATCH_RECIPIENTS;
-use model::record::Tally;
+use model::record::{Entry, State, Tally};
 use model::task::{Progress, Target, Task};
 use store::plan::PlanReader;
+use store::receipts::ReceiptReader;
 use store::records::RecordReader;
 use store::tasks::TaskReader;
 use store::{StoreError, capabilities};
@@ -17,6 +18,7 @@ capabilities! {
         tasks: TaskReader,
         plans: PlanReader,
         records: RecordReader,
+        receipts: ReceiptReader,
     }
 }
 
@@ -35,7 +37,14 @@ pub async fn of_message(
         None => Ok(None),
         Some(Target::Direct { slot }) => {
             let kept = store.records.batch(direct_batch(&task, slot)).await?;
-            Ok(Some(Progress::of_recipient(kept.record.entry(slot).map(|entry| entry.state))))
+            let entry = kept.record.entry(slot);
+            // What the vendor said later stands under its own id of the message; it may have come before our record.
+            if let Some(Entry { state: State::Sent, vendor_id: Some(id), .. }) = entry
+                && let Some(end) = store.receipts.get(&task.account, id).await?
+            {
+                return Ok(Some(Progress::Undelivered(end)));
+            }
+            Ok(Some(Progress::of_recipient(entry.map(|entry| entry.state))))
         }
         Some(Target::Topic { index }) => of_topic(store, &task, index).await.map(Some),
     }

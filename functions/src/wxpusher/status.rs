@@ -5,6 +5,7 @@ use gateway::envelope::wxpusher::success_saying;
 use gateway::function::Family;
 use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_function};
 use model::ids::MessageId;
+use model::inbound::FinishedAs;
 use model::record::State;
 use model::task::Progress;
 
@@ -45,6 +46,17 @@ fn describe(progress: Option<Progress>) -> (i32, String) {
         Some(Progress::Sending) => (2, "发送中".to_owned()),
         Some(Progress::Sent) => (3, "发送成功".to_owned()),
         Some(Progress::Failed(state)) => (4, format!("发送失败：{}", reason(state))),
+        Some(Progress::Undelivered(end)) => (4, format!("发送失败：{}", later_reason(&end))),
+    }
+}
+
+/// Why WeChat did not deliver what it had accepted.
+const fn later_reason(end: &FinishedAs) -> &'static str {
+    match end {
+        FinishedAs::UserBlocked => "用户拒收",
+        FinishedAs::SystemFailed => "微信系统原因，未能送达",
+        FinishedAs::FrequencyLimited => "用户接收消息过于频繁",
+        FinishedAs::Failed { .. } | FinishedAs::Delivered => "微信未能送达",
     }
 }
 

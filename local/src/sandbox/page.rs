@@ -1,4 +1,5 @@
-//! `GET /`: the inbox as a phone would show it, live. Plain files, nothing from elsewhere.
+//! `GET /`: the inbox as a phone would show it, live; `GET /chat`: a person in WeChat to act as. Plain files, nothing
+//! from elsewhere.
 
 use std::sync::Arc;
 
@@ -12,14 +13,20 @@ use axum::routing::get;
 
 use super::Sandbox;
 
-/// The page may load its own two files and read its own inbox, nothing else. Message text never becomes markup; this
+/// A page may load its own files and read its own inbox, nothing else. Message text never becomes markup; this
 /// holds even if that were broken.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The page and its two files.
+/// The pages and their files.
 pub(super) fn routes() -> Router<Arc<Sandbox>> {
-    Router::new().route("/", get(index)).route("/sandbox/inbox.css", get(style)).route("/sandbox/inbox.js", get(script))
+    Router::new()
+        .route("/", get(index))
+        .route("/sandbox/inbox.css", get(style))
+        .route("/sandbox/inbox.js", get(script))
+        .route("/chat", get(chat))
+        .route("/sandbox/chat.css", get(chat_style))
+        .route("/sandbox/chat.js", get(chat_script))
 }
 
 /// `GET /`
@@ -35,6 +42,21 @@ async fn style() -> impl IntoResponse {
 /// `GET /sandbox/inbox.js`
 async fn script() -> impl IntoResponse {
     file("text/javascript; charset=utf-8", include_str!("page/inbox.js"))
+}
+
+/// `GET /chat`
+async fn chat() -> impl IntoResponse {
+    file("text/html; charset=utf-8", include_str!("page/chat.html"))
+}
+
+/// `GET /sandbox/chat.css`
+async fn chat_style() -> impl IntoResponse {
+    file("text/css; charset=utf-8", include_str!("page/chat.css"))
+}
+
+/// `GET /sandbox/chat.js`
+async fn chat_script() -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", include_str!("page/chat.js"))
 }
 
 /// A file with the headers that all of them have.

@@ -179,6 +179,21 @@ impl Followers {
         Self::Numbered { prefix: prefix.to_owned(), digits, count }
     }
 
+    /// At most `count` of them, the first in order.
+    #[must_use]
+    pub fn some(&self, count: usize) -> Vec<String> {
+        match self {
+            Self::Listed(openids) => {
+                let mut sorted: Vec<&str> = openids.iter().map(|openid| &**openid).collect();
+                sorted.sort_unstable();
+                sorted.into_iter().take(count).map(str::to_owned).collect()
+            }
+            Self::Numbered { prefix, digits, count: all } => {
+                (1..=*all).take(count).map(|number| format!("{prefix}{number:0digits$}")).collect()
+            }
+        }
+    }
+
     /// Whether `openid` is one of them.
     #[must_use]
     pub fn contains(&self, openid: &str) -> bool {

@@ -17,7 +17,8 @@ pub struct Config {
     /// (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`, `_SQS`, `_S3`, `_KMS`).
     pub aws: AwsSettings,
     /// `TUISONG_APPS_TABLE`, `TUISONG_TOKENS_TABLE`, `TUISONG_USERS_TABLE`, `TUISONG_TASKS_TABLE`, `TUISONG_BUCKET`,
-    /// `TUISONG_TASKS_QUEUE_URL`, `TUISONG_CALLBACKS_QUEUE_URL`, and `TUISONG_DELIVER_<CHANNEL>_QUEUE_URL` per channel.
+    /// `TUISONG_TASKS_QUEUE_URL`, `TUISONG_INBOUND_QUEUE_URL`, `TUISONG_CALLBACKS_QUEUE_URL`, and
+    /// `TUISONG_DELIVER_<CHANNEL>_QUEUE_URL` per channel.
     pub names: Names,
     /// `TUISONG_KMS_KEY` (id or ARN), or `TUISONG_KEY_FILE` (32 bytes, one machine only).
     pub seal: SealSettings,
@@ -97,6 +98,7 @@ impl Config {
             tasks: name("TUISONG_TASKS_TABLE"),
             bucket: name("TUISONG_BUCKET"),
             tasks_queue: name("TUISONG_TASKS_QUEUE_URL"),
+            inbound_queue: name("TUISONG_INBOUND_QUEUE_URL"),
             callbacks_queue: name("TUISONG_CALLBACKS_QUEUE_URL"),
             channel_queues: ChannelKind::ALL
                 .iter()

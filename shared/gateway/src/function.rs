@@ -59,6 +59,8 @@ pub enum Family {
     Wxpusher,
     /// A page for people.
     Page,
+    /// What WeChat calls: a status, and nothing that a stranger could read.
+    WechatEvent,
 }
 
 /// When an invocation ends, and under which id it is logged.

@@ -14,7 +14,7 @@ pub struct Inbound {
     /// When, to the second, by WeChat's clock.
     pub at: Timestamp,
     /// What is the same in every repeat of this message and in no other of the account (WeChat sends up to three
-    /// times). It may hold the openid, so it is hashed before it is kept.
+    /// times): 32 hexadecimal digits.
     pub repeat_key: String,
     /// What happened.
     pub what: Happening,

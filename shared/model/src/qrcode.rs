@@ -50,6 +50,14 @@ impl Code {
         format!("/q/{}.jpg", self.short())
     }
 
+    /// What WeChat tells us when somebody scans the code: at most 64 characters.
+    pub fn scene(&self, way: Way) -> String {
+        match way {
+            Way::Picture => self.0.clone(),
+            Way::Link => format!("{LINK_SCENE}{}", self.short()),
+        }
+    }
+
     /// Path of the page that follows with it.
     pub fn page_path(&self) -> String {
         format!("/q/{}", self.short())
@@ -71,7 +79,28 @@ pub enum CodeKey {
     Short(String),
 }
 
+/// How somebody came to a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// By its picture.
+    Picture,
+    /// By its link: the page shows a picture of its own, so that a scan says which it was.
+    Link,
+}
+
+/// What the scene of a code begins with whose page was opened.
+const LINK_SCENE: &str = "link_";
+
 impl CodeKey {
+    /// The code that WeChat tells us a scan of, and how its picture was come by; `None` when it is none of ours.
+    pub fn of_scene(scene: &str) -> Option<(Self, Way)> {
+        match scene.strip_prefix(LINK_SCENE) {
+            Some(short) if is_letters(short, Code::SHORT_CHARS) => Some((Self::Short(short.to_owned()), Way::Link)),
+            Some(_) => None,
+            None => Code::parse(scene).map(|code| (Self::Whole(code), Way::Picture)),
+        }
+    }
+
     /// `None` for what can be neither.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix(".jpg").unwrap_or(text);
@@ -173,6 +202,21 @@ mod tests {
         assert_eq!(CodeKey::parse(short), Some(CodeKey::Short(code.short().to_owned())));
         for bad in ["", ".jpg", "abc", &code.as_str()[1..], "../../../../etc/pa", &format!("{code}x")] {
             assert_eq!(CodeKey::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_scene_says_which_code_and_how_it_was_come_by() {
+        let code = Code::draw(&mut rand::rng());
+        for way in [Way::Picture, Way::Link] {
+            let scene = code.scene(way);
+            assert!((1..=64).contains(&scene.len()), "{scene}");
+            let (key, read) = CodeKey::of_scene(&scene).expect("ours");
+            assert_eq!(read, way);
+            assert!(key == CodeKey::Whole(code.clone()) || key == CodeKey::Short(code.short().to_owned()));
+        }
+        for foreign in ["", "abc", "link_", "link_abc", code.short(), "last_trade_no_1"] {
+            assert_eq!(CodeKey::of_scene(foreign), None, "{foreign}");
         }
     }
 

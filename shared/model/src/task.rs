@@ -5,6 +5,7 @@ use crate::batch::Part;
 use crate::channel::ChannelKind;
 use crate::clock::Timestamp;
 use crate::ids::{AccountId, MessageId, Owner, TaskId, TopicId};
+use crate::inbound::FinishedAs;
 use crate::limits;
 use crate::message::ContentType;
 use crate::record::{State, Tally};
@@ -190,7 +191,7 @@ pub fn parse_page_key(key: &str) -> Option<(TaskId, &str)> {
 }
 
 /// How far a target has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// Nothing was tried yet.
     Waiting,
@@ -200,6 +201,8 @@ pub enum Progress {
     Sent,
     /// Could not be handed over to anyone, for this reason.
     Failed(State),
+    /// Was handed over, and then not delivered: the vendor said so later.
+    Undelivered(FinishedAs),
 }
 
 impl Progress {

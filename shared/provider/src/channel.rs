@@ -112,6 +112,11 @@ impl Registry {
         }
     }
 
+    /// The client that all WeChat channels share: for calls that are no messages.
+    pub const fn wechat(&self) -> &WechatClient {
+        &self.wechat
+    }
+
     /// Renews the upstream token of an account when its end is near: what the schedule calls for each account.
     pub async fn refresh_token(&self, credentials: &Credentials) -> Result<Refresh, TokenError> {
         match credentials {

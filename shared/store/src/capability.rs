@@ -22,6 +22,8 @@ pub enum Resource {
     BucketNames,
     /// The queue of tasks.
     TasksQueue,
+    /// The queue of what WeChat told us.
+    InboundQueue,
     /// The queue of callbacks.
     CallbacksQueue,
     /// The queue of a channel.

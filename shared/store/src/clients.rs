@@ -47,6 +47,8 @@ pub struct Names {
     pub bucket: String,
     /// URL of the queue of tasks.
     pub tasks_queue: String,
+    /// URL of the queue of what WeChat told us.
+    pub inbound_queue: String,
     /// URL of the queue of callbacks.
     pub callbacks_queue: String,
     /// URLs of the channels' queues.

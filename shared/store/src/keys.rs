@@ -300,6 +300,11 @@ pub fn sort_task(sort: &str) -> Option<TaskId> {
     sort.split('#').nth(1)?.parse().ok().map(TaskId::new)
 }
 
+/// Tasks: `RECEIPT#<account>#<msgid>` / `END`: what WeChat said later of a message that it had accepted.
+pub fn receipt(account: &AccountId, msgid: u64) -> Key {
+    Key::new(format!("RECEIPT#{account}#{msgid}"), "END")
+}
+
 /// Over how many partitions the due list is spread.
 pub const DUE_SHARDS: u64 = 8;
 
@@ -376,6 +381,11 @@ pub fn id_counter(name: &str) -> Key {
 /// Tokens: `UPSTREAM#<kind>#<account>` / `TOKEN`: an upstream access token we hold.
 pub fn upstream_token(kind: &str, account: &str) -> Key {
     Key::new(format!("UPSTREAM#{kind}#{account}"), "TOKEN")
+}
+
+/// Tokens: `INBOUND#<account>#<repeat key>` / `DONE`: that an event of WeChat's is done.
+pub fn inbound_done(account: &AccountId, repeat_key: &str) -> Key {
+    Key::new(format!("INBOUND#{account}#{repeat_key}"), "DONE")
 }
 
 /// Tokens: `BREAKER#<account>#<channel>` / `STATE`.

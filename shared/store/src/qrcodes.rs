@@ -5,7 +5,8 @@ use crate::item::{Attributes, Item, Reader, json, n, s};
 use crate::{StoreError, keys};
 use model::clock::Timestamp;
 use model::ids::Uid;
-use model::qrcode::{Code, CodeKey, QrCode};
+use model::qrcode::{Code, CodeKey, QrCode, Way};
+use std::time::Duration;
 
 capability! {
     /// Makes QR codes.
@@ -22,6 +23,9 @@ capability! {
     QrScans: [("dynamodb:UpdateItem", Tokens)]
 }
 
+/// How long whoever asks WeChat for a code's address has it to themselves: longer than a call to WeChat takes.
+const ASKING: Duration = Duration::from_secs(10);
+
 /// A QR code and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QrState {
@@ -30,7 +34,9 @@ pub struct QrState {
     /// Who scanned it last.
     pub scanned_by: Option<Uid>,
     /// What the picture shows, when WeChat was asked for an address of its own.
-    pub target: Option<String>,
+    target: Option<String>,
+    /// The same of the picture on its page.
+    link_target: Option<String>,
 }
 
 impl QrMaker {
@@ -64,6 +70,24 @@ impl QrCodes {
     }
 }
 
+impl QrState {
+    /// What the picture that is come by this way shows, once WeChat was asked.
+    pub fn target(&self, way: Way) -> Option<&str> {
+        match way {
+            Way::Picture => self.target.as_deref(),
+            Way::Link => self.link_target.as_deref(),
+        }
+    }
+}
+
+/// The attributes of a picture: what it shows, and when WeChat was asked.
+const fn attributes(way: Way) -> (&'static str, &'static str) {
+    match way {
+        Way::Picture => ("target", "asked_ms"),
+        Way::Link => ("link_target", "link_asked_ms"),
+    }
+}
+
 impl QrScans {
     /// Notes that `uid` scanned the code at `at`. The last scan counts: an older one that comes late changes nothing.
     /// `false` when the code is gone or had expired at `at`: nothing is to follow from the scan.
@@ -81,16 +105,32 @@ impl QrScans {
         }
     }
 
+    /// Whether the caller is to ask WeChat for the code's address. Of all who look at a new code at once one is; when it
+    /// got no answer, another may after [`ASKING`].
+    pub async fn may_ask(&self, code: &Code, way: Way, now: Timestamp) -> Result<bool, StoreError> {
+        let (target, asked) = attributes(way);
+        let update = Update::default()
+            .set(asked, n(now.millis()))
+            .when("attribute_exists(#pk)")
+            .when(&format!("attribute_not_exists(#{target})"))
+            .when(&format!("attribute_not_exists(#{asked}) OR #{asked} < :before"))
+            .value(":before", n(now.minus(ASKING).millis()));
+        let updated = self.0.update(&self.0.names().tokens, keys::qr_code(code), update).await?;
+        Ok(matches!(updated, Updated::Done(_)))
+    }
+
     /// Keeps what the code's picture shows, unless somebody else has kept another address before; the answer is the one
     /// that is kept. `None` when the code is gone.
-    pub async fn keep_target(&self, code: &Code, target: &str) -> Result<Option<String>, StoreError> {
-        let update =
-            Update::default().set("target", s(target)).when("attribute_exists(#pk) AND attribute_not_exists(#target)");
+    pub async fn keep_target(&self, code: &Code, way: Way, target: &str) -> Result<Option<String>, StoreError> {
+        let (name, _) = attributes(way);
+        let update = Update::default()
+            .set(name, s(target))
+            .when(&format!("attribute_exists(#pk) AND attribute_not_exists(#{name})"));
         let item = match self.0.update(&self.0.names().tokens, keys::qr_code(code), update).await? {
             Updated::Done(item) | Updated::Refused(Some(item)) => item,
             Updated::Refused(None) => return Ok(None),
         };
-        Ok(read(&item)?.target)
+        Ok(read(&item)?.target(way).map(str::to_owned))
     }
 }
 
@@ -103,5 +143,6 @@ fn read(item: &Attributes) -> Result<QrState, StoreError> {
             .map(|uid| Uid::parse(uid).map_err(|error| StoreError::corrupt("QR code", error)))
             .transpose()?,
         target: reader.optional("target")?.map(str::to_owned),
+        link_target: reader.optional("link_target")?.map(str::to_owned),
     })
 }

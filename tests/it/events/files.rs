@@ -8,6 +8,7 @@ use gateway::{Kind, Method};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use store::inbound::InboundMessage;
 use store::queue::{BatchMessage, TaskMessage};
 
 /// Names of the event files, without `.json`, and what stands before the first dot: the function.
@@ -87,6 +88,9 @@ fn queue_payloads_are_read_as_they_are_written() {
     let hint = record(&event("fanout"));
     let read: TaskMessage = serde_json::from_value(hint.clone()).expect("a hint");
     assert_eq!(json!(read), hint);
+    let inbound = record(&event("inbound"));
+    let read: InboundMessage = serde_json::from_value(inbound.clone()).expect("an inbound event");
+    assert_eq!(json!(read), inbound);
     let batch = record(&event("deliver"));
     let read: BatchMessage = serde_json::from_value(batch.clone()).expect("a batch");
     assert_eq!(json!(read), batch);

@@ -101,6 +101,14 @@ async fn a_page_that_does_not_exist_says_so() {
 }
 
 #[tokio::test]
+async fn wechats_check_of_our_address_is_echoed() {
+    let stack = stack().await;
+    let reply = http(&stack, "wechat-event", &event("wechat-event")).await;
+    assert_eq!((reply.status, &reply.body[..]), (StatusCode::OK, &b"4375120948345356249"[..]));
+    stack.stop().await;
+}
+
+#[tokio::test]
 async fn an_unknown_path_has_the_familys_shape() {
     let stack = stack().await;
     let reply = http(&stack, "fallback", &event("fallback")).await;

@@ -76,6 +76,18 @@ async fn a_batch_is_delivered_while_it_is_fresh_and_expires_when_it_is_old() {
 }
 
 #[tokio::test]
+async fn an_inbound_event_is_done_and_its_copy_changes_nothing() {
+    let stack = stack().await;
+    for _ in 0..2 {
+        assert_eq!(queue(&stack, "inbound", event("inbound")).await, QueueReply::default());
+    }
+    let mut bad = event("inbound");
+    bad["Records"][0]["body"] = "{\"kind\":\"inbound_v9\"}".into();
+    assert_eq!(queue(&stack, "inbound", bad).await.batch_item_failures.len(), 1);
+    stack.stop().await;
+}
+
+#[tokio::test]
 async fn one_unreadable_record_fails_alone() {
     let stack = stack().await;
     let mut event = event("fanout");

@@ -4,7 +4,7 @@ use super::*;
 use crate::wxpusher::fresh;
 use model::app::AppProfile;
 use model::follow::Followed;
-use model::qrcode::{Code, CodeKey, QrCode};
+use model::qrcode::{Code, CodeKey, QrCode, Way};
 use model::secret::Secret;
 use std::time::Duration;
 use store::apps::{AppWriter, Apps, DefaultCodes, Senders};
@@ -72,9 +72,9 @@ async fn what_its_picture_shows_is_kept_once() {
     let town = fresh().await;
     let code = code(&town, Duration::from_secs(60)).await;
     let scans = QrScans::open(town.stack.store());
-    assert_eq!(scans.keep_target(&code, "http://one").await.unwrap().as_deref(), Some("http://one"));
-    assert_eq!(scans.keep_target(&code, "http://two").await.unwrap().as_deref(), Some("http://one"));
-    assert_eq!(scans.keep_target(&Code::draw(&mut rand::rng()), "http://x").await.unwrap(), None);
+    assert_eq!(scans.keep_target(&code, Way::Picture, "http://one").await.unwrap().as_deref(), Some("http://one"));
+    assert_eq!(scans.keep_target(&code, Way::Picture, "http://two").await.unwrap().as_deref(), Some("http://one"));
+    assert_eq!(scans.keep_target(&Code::draw(&mut rand::rng()), Way::Picture, "http://x").await.unwrap(), None);
     town.close().await;
 }
 

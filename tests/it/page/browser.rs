@@ -15,10 +15,10 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 /// How long a browser may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What an attack that works leaves in the title.
-const OWNED: &str = "OWNED";
+pub(super) const OWNED: &str = "OWNED";
 
 /// A server that must be asked for nothing but what the page may show; it notes every request with its headers.
-struct Canary {
+pub(super) struct Canary {
     base: String,
     requests: Arc<Mutex<Vec<String>>>,
     /// What is served at `/control`.
@@ -26,7 +26,7 @@ struct Canary {
 }
 
 impl Canary {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let canary = Self { base, requests: Arc::default(), control: Arc::default() };
@@ -59,8 +59,18 @@ impl Canary {
         canary
     }
 
+    /// Its address.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What is served at `/control` from now on.
+    pub(super) fn show(&self, page: &str) {
+        *self.control.lock().expect("a page") = page.to_owned();
+    }
+
     /// The requests so far, without the icon that browsers ask every site for.
-    fn take(&self) -> Vec<String> {
+    pub(super) fn take(&self) -> Vec<String> {
         let mut requests = std::mem::take(&mut *self.requests.lock().expect("the requests"));
         requests.retain(|head| !head.starts_with("GET /favicon.ico"));
         requests
@@ -147,7 +157,7 @@ async fn row_79_in_a_browser_no_script_of_the_content_runs_and_no_request_leaves
     let attacks = canary.attacks();
 
     // The attacks are real: without our walls they run, and they reach the canary.
-    *canary.control.lock().expect("a page") = format!("<title>harmless</title>{attacks}");
+    canary.show(&format!("<title>harmless</title>{attacks}"));
     let document = open(format!("{}/control", canary.base)).await;
     assert!(document.contains(&format!("<title>{OWNED}")), "the attacks do nothing: {document}");
     let reached = canary.take();

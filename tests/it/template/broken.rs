@@ -137,8 +137,8 @@ fn a_permission_that_is_missing_too_many_or_too_wide() {
     noticed(rule, "dynamodb:DeleteItem on", |p| p.set(&format!("{statement}/Action/0"), json!("dynamodb:DeleteItem")));
     noticed(rule, "is a wildcard", |p| p.set(&format!("{statement}/Action"), json!("dynamodb:*")));
     noticed(rule, "the resource \"*\" is a wildcard", |p| p.set(&format!("{statement}/Resource"), json!("*")));
-    noticed(rule, "AppsTable", |p| {
-        p.set(&format!("{statement}/Resource"), json!({ "Fn::GetAtt": ["AppsTable", "Arn"] }));
+    noticed(rule, "UsersTable", |p| {
+        p.set(&format!("{statement}/Resource"), json!({ "Fn::GetAtt": ["UsersTable", "Arn"] }));
     });
     noticed(rule, "more than Allow", |p| p.set(&format!("{statement}/Effect"), json!("Deny")));
     noticed(rule, "more than Allow", |p| p.set(&format!("{statement}/NotAction"), json!("s3:*")));

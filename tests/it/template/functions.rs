@@ -98,6 +98,7 @@ pub(crate) fn triggers(project: &Project) -> Vec<String> {
             (Kind::Queue { .. }, "deliver") => {
                 channels::queues().map(|queue| attribute(&queue, "Arn").to_string()).collect()
             }
+            (Kind::Queue { .. }, "inbound") => BTreeSet::from([attribute("InboundQueue", "Arn").to_string()]),
             (Kind::Queue { .. }, other) => {
                 wrong.push(format!("nobody says which queue calls `{other}`; say it here"));
                 continue;

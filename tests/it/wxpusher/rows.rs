@@ -6,7 +6,7 @@
 //! | 31 to 34 | sending by GET | `wxpusher/send_get.rs` |
 //! | 35 to 39 | status | `wxpusher/status.rs` |
 //! | 40 to 44, 48, 49 | QR codes | `wxpusher/codes.rs` |
-//! | 45 to 47, 63, 66 to 69 | what users do with WeChat | beside those endpoints |
+//! | 45 to 47, 63, 66 to 69 | what users do with WeChat | `wechat_event/scan.rs`, `wechat_event/chat.rs` |
 //! | 79 | what the page shows | `page` |
 //! | 50, 51 | callbacks | `callbacks` |
 //! | 52 to 57 | lists | `wxpusher/followers.rs` |
@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 /// Rows that no test stands for yet. Whoever writes one strikes its row from here.
-const AWAITED: &[u32] = &[45, 46, 47, 63, 66, 67, 68, 69];
+const AWAITED: &[u32] = &[];
 
 #[test]
 fn every_row_is_a_test() {
@@ -29,7 +29,7 @@ fn every_row_is_a_test() {
     for file in rust_files(&folder) {
         // Another contract has rows of its own.
         let place = file.strip_prefix(&folder).expect("below the tests").to_string_lossy().into_owned();
-        if place.starts_with("wechat") {
+        if place.starts_with("wechat") && !["wechat_event/scan.rs", "wechat_event/chat.rs"].contains(&place.as_str()) {
             continue;
         }
         let text = fs::read_to_string(&file).expect("a source file");

@@ -5,6 +5,7 @@
 //! our own by its hash, and the `sandbox` directive gives the page an origin of its own, so that it could not reach
 //! anything of ours even if a script ran.
 
+mod follow;
 mod layout;
 mod markdown;
 mod policy;
@@ -12,6 +13,7 @@ mod rich;
 mod summary;
 mod text;
 
+pub use follow::{FollowView, closed_code_page, follow_page};
 pub use summary::{SUMMARY_CHARS, default_summary};
 
 use model::message::ContentType;

@@ -6,6 +6,10 @@ pub(super) const STYLE: &str = include_str!("page.css");
 /// SHA-256 of [`STYLE`], base64. A test computes it again and prints the right value.
 pub(super) const STYLE_SHA256: &str = "4ORv5NhJCk3bFRh6Xh8fb66C886cmecoqdUUa4GHScc=";
 
+/// The style sheet of the pages of QR codes, and its SHA-256, base64.
+pub(super) const FOLLOW_STYLE: &str = include_str!("follow.css");
+pub(super) const FOLLOW_STYLE_SHA256: &str = "aJSLNccwNbL4qiRT7tPT/kAzNuzilRYqwT0TVxbcqco=";
+
 /// The script behind the copy buttons; a page without such a button does not carry it.
 pub(super) const SCRIPT: &str = include_str!("copy.js");
 

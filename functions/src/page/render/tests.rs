@@ -1,6 +1,6 @@
 //! The pages as a whole, and the default summary.
 
-use super::policy::{SCRIPT, SCRIPT_SHA256, STYLE, STYLE_SHA256};
+use super::policy::{FOLLOW_STYLE, FOLLOW_STYLE_SHA256, SCRIPT, SCRIPT_SHA256, STYLE, STYLE_SHA256};
 use super::*;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,7 @@ fn body_of(page: &str) -> &str {
 fn policy_names_exactly_our_style_sheet_and_script() {
     assert_eq!(sha256::base64(STYLE.as_bytes()), STYLE_SHA256, "of page.css");
     assert_eq!(sha256::base64(SCRIPT.as_bytes()), SCRIPT_SHA256, "of copy.js");
+    assert_eq!(sha256::base64(FOLLOW_STYLE.as_bytes()), FOLLOW_STYLE_SHA256, "of follow.css");
     let page = message_page(&view("<copy data-clipboard-text=1>复制</copy>", ContentType::Html));
     // What the browser hashes is what stands between the tags, to the byte.
     for (open, close, directive) in [("<style>", "</style>", "style-src-elem"), ("<script>", "</script>", "script-src")]
@@ -319,4 +320,23 @@ fn gone_page_is_friendly_in_both_languages() {
     let page = gone_page();
     assert!(page.html.contains("消息已不存在") && page.html.contains("no longer available"));
     assert!(page.html.starts_with("<!DOCTYPE html><html lang=\"zh-CN\">"));
+}
+
+#[test]
+fn a_follow_page_shows_owners_words_as_text_and_only_our_picture() {
+    let page = follow_page(&FollowView {
+        app_name: "<script>1</script>",
+        topic: Some("\"onload=2"),
+        description: Some("</p><img src=//evil.example/x onerror=3>"),
+        picture: "/q/abc.jpg",
+        command: None,
+        until: Some("2025-03-01 08:30:00"),
+    });
+    assert!(!page.html.contains("<script") && page.html.matches("<img").count() == 1, "{}", page.html);
+    assert!(page.html.contains("&lt;script&gt;1") && page.html.contains("2025-03-01 08:30:00"));
+    assert!(page.html.contains("src=\"/q/abc.jpg\""));
+    let policy = &page.content_security_policy;
+    assert!(policy.contains("default-src 'none'") && policy.contains("img-src 'self'"), "{policy}");
+    assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
+    assert!(closed_code_page().html.contains("已失效"));
 }

@@ -2,6 +2,7 @@
 //!
 //! | path | what |
 //! |---|---|
+//! | `GET /sandbox/wechat` | official accounts, and some of the people who may act |
 //! | `POST /sandbox/wechat/{account}/events` | somebody acts |
 //! | `GET /sandbox/wechat/{account}/people?openid=` | whether they follow, and what they did |
 //! | `PUT /sandbox/wechat/{account}/callback` | the "server configuration" of WeChat's console |
@@ -39,6 +40,7 @@ use super::people::Opening;
 use crate::sandbox::Sandbox;
 use crate::sandbox::controls::refused;
 use crate::sandbox::inbox::Entry;
+use crate::sandbox::world::WechatKind;
 
 /// The channel of what the gateway answers a person, in the inbox.
 const CHANNEL: &str = "wechat-reply";
@@ -48,12 +50,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const TRIES: u32 = 3;
 /// What the person sees in place of an answer that cannot be read.
 const OUT_OF_ORDER: &str = "该公众号提供的服务出现故障，请稍后再试";
+/// How many of an account's first followers are named.
+const PEOPLE_NAMED: usize = 20;
 /// The most acts that are remembered per account, for the page.
 const MAX_ACTS: usize = 500;
 
 /// The routes of a person.
 pub(in crate::sandbox) fn routes() -> Router<Arc<Sandbox>> {
     Router::new()
+        .route("/sandbox/wechat", routing::get(accounts))
         .route("/sandbox/wechat/{account}/events", routing::post(act))
         .route("/sandbox/wechat/{account}/people", routing::get(person))
         .route("/sandbox/wechat/{account}/callback", routing::put(configure))
@@ -151,6 +156,20 @@ async fn act(State(sandbox): State<Arc<Sandbox>>, Path(appid): Path<String>, bod
             (StatusCode::CONFLICT, Json(json!({ "error": problem }))).into_response()
         }
     }
+}
+
+/// `GET /sandbox/wechat`
+async fn accounts(State(sandbox): State<Arc<Sandbox>>) -> Response {
+    let accounts = sandbox.wechat.accounts.iter().filter(|account| account.given.kind == WechatKind::Official);
+    let accounts = accounts.map(|account| {
+        let mut people = account.given.followers.some(PEOPLE_NAMED);
+        let state = account.state();
+        people.extend(state.people.moved().map(|(openid, _)| openid.to_owned()));
+        people.sort_unstable();
+        people.dedup();
+        json!({ "appid": account.given.appid, "people": people })
+    });
+    Json(json!({ "accounts": accounts.collect::<Vec<_>>() })).into_response()
 }
 
 /// `GET /sandbox/wechat/{account}/people?openid=`

@@ -12,7 +12,21 @@ pub fn error_reply(family: Family, path: &str, error: &ApiError) -> Reply {
     match family {
         Family::Wxpusher => wxpusher::error(path, error),
         Family::Page => page_error(error),
+        Family::WechatEvent => wechat_event_error(error),
     }
+}
+
+/// WeChat repeats a call that is not answered with success. What is refused will be refused again, and a stranger learns
+/// nothing of why; 500 says that nothing was kept.
+fn wechat_event_error(error: &ApiError) -> Reply {
+    Reply::new(match error {
+        ApiError::Refused { .. } | ApiError::TooMany { .. } => StatusCode::FORBIDDEN,
+        ApiError::NoSuchPath => StatusCode::NOT_FOUND,
+        ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ApiError::Unreadable { .. } | ApiError::ContentType { .. } => StatusCode::BAD_REQUEST,
+        ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    })
+    .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
 }
 
 fn page_error(error: &ApiError) -> Reply {

@@ -6,6 +6,7 @@
 mod answer;
 mod client;
 pub mod error;
+mod qrcode;
 mod report;
 mod token;
 
@@ -15,5 +16,6 @@ mod tests;
 pub use answer::Answer;
 pub use client::WechatClient;
 pub use error::{Action, CallError, Wait, action_of, outcome_of};
+pub use qrcode::create_qrcode;
 pub(crate) use report::log;
 pub use token::{StableToken, token_key};

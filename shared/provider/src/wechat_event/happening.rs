@@ -4,12 +4,16 @@ use super::body::{BodyError, text};
 use model::clock::Timestamp;
 use model::ids::OpenId;
 use model::inbound::{Finished, FinishedAs, Happening, Inbound};
+use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 /// What WeChat puts in front of the scene when the scan made somebody follow.
 const SCENE_PREFIX: &str = "qrscene_";
 /// What stands there when a payment made somebody follow; that is no scene.
 const TRADE_PREFIX: &str = "last_trade_no_";
+
+/// What names an event may hold an openid, which is not to outlive the person's leave: its hash names it as well.
+const REPEAT_KEY_BYTES: usize = 16;
 
 /// Reads a message or event.
 pub(super) fn read(fields: &Value) -> Result<Inbound, BodyError> {
@@ -37,6 +41,8 @@ pub(super) fn read(fields: &Value) -> Result<Inbound, BodyError> {
         (true, false) => format!("m:{message_id}"),
         (true, true) => format!("m:{from}:{seconds}"),
     };
+    let repeat_key = digest(&SHA256, repeat_key.as_bytes());
+    let repeat_key = repeat_key.as_ref()[..REPEAT_KEY_BYTES].iter().map(|byte| format!("{byte:02x}")).collect();
     let at = Timestamp::from_seconds(seconds);
     Ok(Inbound { to: text(fields, "ToUserName").trim().to_owned(), from: OpenId::new(from), at, repeat_key, what })
 }
