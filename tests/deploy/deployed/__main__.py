@@ -38,10 +38,12 @@ def build(target: Path) -> str:
     return str((target / "debug").relative_to(ROOT))
 
 
-def run(children: Children, folder: Path, target: Path) -> int:
+def run(children: Children, folder: Path, arguments: argparse.Namespace) -> int:
     """Everything. The number of checks that failed."""
-    template, binaries = Template(), target / "debug"
-    step("build", lambda: build(target))
+    target: Path = arguments.target_dir
+    template, binaries = Template(arguments.template), target / "debug"
+    if not arguments.no_build:
+        step("build", lambda: build(target))
     step("lint", lambda: lint(template, folder))
     cloud = Cloud(children, folder)
     vendors = StandIns(children, binaries / "upstream", folder)
@@ -54,6 +56,8 @@ def run(children: Children, folder: Path, target: Path) -> int:
     checks.insert(-1, ("events", lambda: rie.run(driver, children, binaries, folder)))
     failed = 0
     for name, check in checks:
+        if arguments.checks and name not in arguments.checks:
+            continue
         try:
             step(name, check)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the logs say more, and the other checks too
@@ -69,8 +73,12 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="tests/deploy/run", description=__doc__)
     parser.add_argument("--target-dir", type=Path, default=ROOT / "target", help="where cargo builds")
-    target = parser.parse_args().target_dir.resolve()
-    folder = target / "deploy"
+    parser.add_argument("--no-build", action="store_true", help="drive what was built before")
+    parser.add_argument("--template", type=Path, default=ROOT / "template.yaml", help="deploy this one instead")
+    parser.add_argument("--checks", nargs="*", help="only these checks")
+    arguments = parser.parse_args()
+    arguments.target_dir = arguments.target_dir.resolve()
+    folder: Path = arguments.target_dir / "deploy"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     children = Children()
@@ -78,7 +86,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     try:
-        failed = run(children, folder, target)
+        failed = run(children, folder, arguments)
     except Failure as failure:
         print(f"deploy: FAILED: {failure}", file=sys.stderr)
         failed = 1

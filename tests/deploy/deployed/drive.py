@@ -20,6 +20,8 @@ APP_TOKEN = "AT_demo0000000000000000000000000000"
 UID = "UID_demo000000000000000000000001"
 SENT = 3
 """WxPusher's word for a message that was sent, in `GET /api/send/query/{messageId}`."""
+SHORTENED = 4
+"""Seconds that a message stays hidden where failing five times is waited for; longer than a busy machine takes for it."""
 ANSWERS = {"request answered", "request refused"}
 """The last log line of an HTTP invocation that went well: answered, or refused for a reason of the caller's."""
 
@@ -160,7 +162,7 @@ def fair_batches(driver: Driver) -> str:
             and int(redrive["maxReceiveCount"]) == settings["RedrivePolicy"]["maxReceiveCount"],
             f"{queue} was deployed with other settings: {found}",
         )
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(SHORTENED)})
         poison = json.dumps({"kind": "no_such_kind", "queue": queue})
         sqs.send_message(QueueUrl=url, MessageBody=poison, MessageGroupId="poison")
         waiting[dead] = (function, queue, poison, int(redrive["maxReceiveCount"]))
