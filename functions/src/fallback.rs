@@ -1,6 +1,9 @@
 //! Whatever no other route takes: unknown paths, known paths with another method, and browsers asking whether they may
 //! call. Each in the shape of the family whose path it is.
 //!
+//! A path of WeChat's API with repeated slashes is no unknown one: SDKs whose base URL ends in a slash call `//cgi-bin/…`.
+//! API Gateway brings that here, so this function serves those calls itself.
+//!
 //! `ANY $default`. Under `/api`: 404 with code 1004 for an unknown path, 405 with code 1005 for a wrong method, 204
 //! for `OPTIONS`. Elsewhere a short text. Never a redirect: clients turn a redirected POST into a GET.
 
@@ -11,8 +14,12 @@ use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_f
 use store::capabilities;
 
 capabilities! {
-    /// It answers from what it knows.
-    pub struct FallbackStore {}
+    /// What the calls of WeChat's API take; for all else it answers from what it knows.
+    pub struct FallbackStore {
+        tokens: wechat::token::TokenStore,
+        sending: wechat::template_send::SendStore,
+        wxopen: wechat::wxopen_template_send::WxopenStore,
+    }
 }
 
 const ROUTES: &[Route] = &[Route::new(Method::Any, "$default")];
@@ -33,19 +40,63 @@ const KNOWN: &[&[Route]] = &[
     wxpusher::pay_end_time::ROUTES,
     page::ROUTES,
     wechat::event::ROUTES,
+    wechat::push::ROUTES,
 ];
 
 /// The function.
 pub const FUNCTION: Function = http_function!("fallback", Family::Page, ROUTES, FallbackStore, handle);
 
 /// ANY `$default`.
-async fn handle(_context: &Context, _store: &FallbackStore, request: Request) -> Result<Reply, ApiError> {
-    let family = if request.path.starts_with("/api/") { Family::Wxpusher } else { Family::Page };
+async fn handle(context: &Context, store: &FallbackStore, request: Request) -> Result<Reply, ApiError> {
+    let path = collapsed(&request.path);
+    if path != request.path
+        && let Some(answered) = serve_wechat(context, store, Request { path: path.clone(), ..request.clone() }).await
+    {
+        return Ok(answered.unwrap_or_else(|error| envelope::error_reply(Family::Cgi, &path, &error, "")));
+    }
+    let family = family_of(&request.path);
     if family == Family::Wxpusher && request.method == http::Method::OPTIONS {
         return Ok(envelope::wxpusher::preflight());
     }
     let error = if is_known(&request.path) { ApiError::MethodNotAllowed } else { ApiError::NoSuchPath };
-    Ok(envelope::error_reply(family, &request.path, &error))
+    Ok(envelope::error_reply(family, &request.path, &error, ""))
+}
+
+/// Whose path it is.
+fn family_of(path: &str) -> Family {
+    if path.starts_with("/api/v4/") {
+        Family::Push
+    } else if path.starts_with("/api/") {
+        Family::Wxpusher
+    } else if path.starts_with("/cgi-bin/") {
+        Family::Cgi
+    } else {
+        Family::Page
+    }
+}
+
+/// `path` with every run of slashes as one.
+fn collapsed(path: &str) -> String {
+    let mut collapsed = String::with_capacity(path.len());
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        collapsed.push('/');
+        collapsed.push_str(segment);
+    }
+    collapsed
+}
+
+/// The answer to a call of WeChat's API; `None` for another path.
+async fn serve_wechat(context: &Context, store: &FallbackStore, request: Request) -> Option<Result<Reply, ApiError>> {
+    let is = |routes: &[Route]| routes.iter().any(|route| route.path == request.path);
+    if is(wechat::token::ROUTES) {
+        Some(wechat::token::handle(context, &store.tokens, request).await)
+    } else if is(wechat::template_send::ROUTES) {
+        Some(wechat::template_send::handle(context, &store.sending, request).await)
+    } else if is(wechat::wxopen_template_send::ROUTES) {
+        Some(wechat::wxopen_template_send::handle(context, &store.wxopen, request).await)
+    } else {
+        None
+    }
 }
 
 /// Whether some method is served at `path`.

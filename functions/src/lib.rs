@@ -3,6 +3,7 @@
 //! A function is a constant named `FUNCTION` in its own file; `src/bin/<name>.rs` runs exactly that one, so a binary
 //! holds no more than its function reaches.
 
+mod accepting;
 pub mod fallback;
 pub mod page;
 pub mod routes;

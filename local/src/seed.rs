@@ -1,12 +1,17 @@
 //! The demo seed: the same on every machine, so that documents and tests can quote it. Its keys are public.
 
 use crate::sandbox::{Followers, ServerConfiguration, World};
-use model::account::{CallbackMode, NoticeField, NoticePart, NoticeTemplate, WechatAccount, WechatCallback};
+use model::account::{
+    AccountAccess, CallbackMode, NoticeField, NoticePart, NoticeTemplate, TemplateMapping, WechatAccount,
+    WechatCallback,
+};
 use model::app::{App, AppProfile, Topic};
 use model::audience::Follower;
 use model::clock::Timestamp;
 use model::ids::{AccountId, AppId, FollowId, OpenId, Spt, TopicId, Uid};
 use model::secret::Secret;
+use std::collections::BTreeMap;
+use store::access::AccessWriter;
 use store::accounts::AccountWriter;
 use store::apps::{AppWriter, Senders, Topics};
 use store::follows::{FollowWriter, Person};
@@ -27,6 +32,10 @@ pub const ORIGINAL_ID: &str = "gh_demo00000001";
 pub const CALLBACK_TOKEN: &str = "demoCallbackToken";
 /// The account's EncodingAESKey.
 pub const AES_KEY: &str = "demo0000000000000000000000000000000000000AA";
+/// The mini program, which has the same secret.
+pub const MINI_PROGRAM: &str = "wx00000000000000d2";
+/// The key that pushes by openid in the name of the account.
+pub const PUSH_KEY: &str = "demo-push-key";
 /// How many people follow app 1 and topic 1.
 pub const FOLLOWERS: u64 = 3;
 
@@ -100,6 +109,39 @@ pub fn callback() -> WechatCallback {
         previous_aes_key: None,
         mode: CallbackMode::Safe,
     }
+}
+
+/// The demo mini program.
+pub fn mini_program() -> WechatAccount {
+    WechatAccount {
+        id: AccountId::new(MINI_PROGRAM),
+        secret: Secret::new(SECRET.to_owned()),
+        notice_template: None,
+        callback: None,
+    }
+}
+
+/// What back ends of the demo account may do.
+pub fn access() -> AccountAccess {
+    AccountAccess {
+        secret_hash: String::new(),
+        secret_version: 1,
+        suspended: false,
+        templates: Some(vec!["demo-keyword".to_owned(), "demo-typed".to_owned()]),
+        mappings: BTreeMap::new(),
+        calls_per_minute: 0,
+        calls_per_day: 0,
+    }
+}
+
+/// What back ends of the demo mini program may do.
+pub fn mini_program_access() -> AccountAccess {
+    let keys = [("keyword1", "thing1"), ("keyword2", "time2"), ("keyword3", "thing3"), ("keyword4", "thing4")];
+    let mapping = TemplateMapping {
+        template_id: "demo-subscribe".to_owned(),
+        keys: keys.map(|(old, new)| (old.to_owned(), new.to_owned())).into(),
+    };
+    AccountAccess { templates: None, mappings: [("demo-form".to_owned(), mapping)].into(), ..access() }
 }
 
 /// A follower of app 1 or of a topic, new and without any peculiarity.
@@ -188,8 +230,15 @@ pub async fn demo(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let (apps, follows, accounts) = (AppWriter::open(store), FollowWriter::open(store), AccountWriter::open(store));
     let profile = |app: App| AppProfile::bare(app.clone(), format!("AK_demo{:028}", app.id.get()), now);
     let (first, second) = (profile(first), profile(second));
+    let (accesses, secret) = (AccessWriter::open(store), Secret::new(SECRET.to_owned()));
+    let (mini_program, push_key) = (mini_program(), Secret::new(PUSH_KEY.to_owned()));
+    let (access, mini_program_access) = (access(), mini_program_access());
     futures::try_join!(
         accounts.put(&account),
+        accounts.put(&mini_program),
+        accesses.put(&account.id, &access, &secret),
+        accesses.put(&mini_program.id, &mini_program_access, &secret),
+        accesses.put_push_key(&account.id, &push_key),
         follows.put_people(&people),
         follows.put_app_follows(first.app.id, &of_app),
         follows.put_topic_follows(first.app.id, first_topic.id, 0, &of_topic),

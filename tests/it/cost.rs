@@ -163,3 +163,34 @@ async fn a_topic_of_ten_thousand_is_cheap_and_reads_nobody_one_by_one() {
     assert_eq!(one_by_one, 0, "followers are read by the page only");
     town.close().await;
 }
+
+/// Articles that reach nobody, templates for everybody: both legs of each are recorded.
+#[tokio::test]
+async fn a_push_to_ten_thousand_openids_takes_thirty_write_units_per_thousand() {
+    let town = warm(Options::for_tests(), 10_000).await;
+    let openids: Vec<String> = (1..=10_000).map(|n| support::crowd_openid(n).as_str().to_owned()).collect();
+    let body = json!({
+        "openids": openids,
+        "news_entity": { "title": "标题", "url": "https://example.com" },
+        "template_entity": { "template_id": "demo-keyword", "data": { "keyword1": { "value": "第一行" } } },
+    });
+    let headers = [("authorization", local::seed::PUSH_KEY)];
+    let path = "/api/v4/pushes/wechat";
+    let answer = town.api.send(http::Method::POST, path, &headers, body.to_string()).await;
+    assert_eq!(answer.status.as_u16(), 200, "accepted in one request: {}", answer.text);
+    let id = answer.headers["x-push-id"].to_str().expect("an id").to_owned();
+    support::until_within(std::time::Duration::from_secs(300), "10,000 templates", || async {
+        town.inbox().len() >= 10_001
+    })
+    .await;
+    let outcome = || async { town.api.send(http::Method::GET, &format!("{path}/{id}"), &headers, "").await.json() };
+    let cost = cost(&town.stack.aws().calls);
+    support::until("the end", || async { outcome().await["state"] == "done" }).await;
+    let outcome = outcome().await;
+    assert_eq!(outcome["counts"]["sent"], 10_000, "{}", outcome["counts"]);
+    assert_eq!(town.inbox().len(), 10_001, "nobody twice");
+    let per_thousand = cost.writes / 10.0;
+    assert!(per_thousand <= 30.0, "{per_thousand} write units per 1,000: {cost:?}");
+    assert_eq!(cost.puts, 1, "the openids: {cost:?}");
+    town.close().await;
+}

@@ -11,5 +11,6 @@ mod follows;
 mod kill;
 mod page;
 mod template;
+mod wechat;
 mod wechat_event;
 mod wxpusher;

@@ -283,7 +283,7 @@ impl Run<'_> {
     fn message(&self) -> Message {
         let task = self.task;
         let (message_id, id_per_slot) = match self.part {
-            Part::Direct => (task.id.message(0), true),
+            Part::Direct => (task.id.message(0), task.direct_ids() == u64::from(task.direct_count)),
             Part::Topic { index, .. } => (task.topic_message(index), false),
         };
         let naming = Naming { message_id, id_per_slot, nonce: task.nonce.clone() };

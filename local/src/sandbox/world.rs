@@ -13,7 +13,7 @@ pub struct World {
 
 impl World {
     /// The demo seed: official account `wx00000000000000d1` with three followers and two templates, and mini program
-    /// `wx00000000000000d2`. Its secrets are public.
+    /// `wx00000000000000d2` with a subscription template. Its secrets are public.
     #[must_use]
     pub fn demo() -> Self {
         const SECRET: &str = "demo0000000000000000000000000000";
@@ -24,7 +24,10 @@ impl World {
             .with_mini_program("wx00000000000000d2", true);
         let mini_program = WechatAccount {
             kind: WechatKind::MiniProgram,
-            ..WechatAccount::official("wx00000000000000d2", SECRET).with_followers(Followers::numbered("odemo", 23, 3))
+            grants: 1_000,
+            ..WechatAccount::official("wx00000000000000d2", SECRET)
+                .with_followers(Followers::numbered("odemo", 23, 3))
+                .with_template(Template::new("demo-subscribe", &["thing1", "time2", "thing3", "thing4"]))
         };
         Self { wechat: vec![official, mini_program] }
     }
@@ -35,7 +38,7 @@ impl World {
 pub enum WechatKind {
     /// A verified service account: template messages.
     Official,
-    /// A mini program: tokens, but no template messages (48001).
+    /// A mini program: subscription messages, but no template messages (48001).
     MiniProgram,
 }
 
@@ -56,6 +59,8 @@ pub struct WechatAccount {
     pub mini_programs: Vec<MiniProgram>,
     /// Template messages per Beijing day; one more is answered 45009.
     pub daily_quota: u64,
+    /// Subscription messages of each template that everybody has allowed from the start.
+    pub grants: u32,
 }
 
 impl WechatAccount {
@@ -74,6 +79,7 @@ impl WechatAccount {
             followers: Followers::default(),
             mini_programs: Vec::new(),
             daily_quota: Self::DEFAULT_DAILY_QUOTA,
+            grants: 0,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::in_flight::InFlight;
 use crate::limiter::Limiter;
 use crate::metrics::Metrics;
+use crate::minutes::MinuteCounts;
 use crate::remembered::Remembered;
 use crate::vault::StoredTokens;
 use model::account::WechatAccount;
@@ -16,10 +17,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::Store;
+use store::access::Accessible;
 use tokio::sync::{Mutex, Semaphore};
 
 /// How long an account is believed unchanged: a new secret is used a minute later.
 const ACCOUNT_LIFE: Duration = Duration::from_secs(60);
+/// How long it is believed how back ends of an account prove themselves: a secret that was replaced, and every token of
+/// its, works on for this long at most.
+const ACCESS_LIFE: Duration = Duration::from_secs(10);
 /// How long a closed breaker is believed closed: a dead account is hammered this long at most by each instance.
 const BREAKER_LIFE: Duration = Duration::from_secs(5);
 
@@ -37,6 +42,10 @@ pub struct Context {
     pub limiter: Limiter,
     /// WeChat accounts read a moment ago.
     pub accounts: Remembered<AccountId, WechatAccount>,
+    /// How back ends of accounts prove themselves, read a moment ago.
+    pub access: Remembered<AccountId, Accessible>,
+    /// What is counted by the minute.
+    pub minutes: MinuteCounts,
     /// Breakers found closed a moment ago.
     pub closed_breakers: Remembered<(AccountId, ChannelKind), ()>,
     /// Calls to developers' URLs under way, by app.
@@ -75,6 +84,8 @@ impl Context {
             metrics,
             limiter: Limiter::default(),
             accounts: Remembered::for_at_most(ACCOUNT_LIFE),
+            access: Remembered::for_at_most(ACCESS_LIFE),
+            minutes: MinuteCounts::default(),
             closed_breakers: Remembered::for_at_most(BREAKER_LIFE),
             callbacks_in_flight: InFlight::default(),
             callback_http: OnceLock::new(),

@@ -57,6 +57,10 @@ impl Route {
 pub enum Family {
     /// `{"code","msg","data","success"}` at HTTP 200.
     Wxpusher,
+    /// WeChat's own: `{"errcode","errmsg"}` at HTTP 200.
+    Cgi,
+    /// A status, and `{"code","message"}` when it is an error.
+    Push,
     /// A page for people.
     Page,
     /// What WeChat calls: a status, and nothing that a stranger could read.

@@ -122,7 +122,12 @@ fn to_lambda(reply: Reply) -> Result<lambda_http::Response<lambda_http::Body>, l
 /// Serves one request: handler, error envelope, one log line.
 pub async fn serve_http(function: Function, context: Arc<Context>, invocation: Invocation, request: Request) -> Reply {
     let Kind::Http { family, handler, .. } = function.kind else {
-        return envelope::error_reply(crate::function::Family::Page, &request.path, &ApiError::NoSuchPath);
+        return envelope::error_reply(
+            crate::function::Family::Page,
+            &request.path,
+            &ApiError::NoSuchPath,
+            &invocation.request_id,
+        );
     };
     let span = info_span!("invocation", function = function.name, request_id = %invocation.request_id);
     async move {
@@ -148,7 +153,7 @@ pub async fn serve_http(function: Function, context: Arc<Context>, invocation: I
                     info!(duration_ms, error.code = error.code(), "request refused");
                     count(&context, Metric::Refused, &dimensions);
                 }
-                envelope::error_reply(family, &path, &error)
+                envelope::error_reply(family, &path, &error, &invocation.request_id)
             }
         }
     }

@@ -4,6 +4,7 @@
 //! A function is a [`Function`]: a name, a trigger, a handler and the grants it needs. The same value is served by
 //! [`lambda::run`] in the cloud and by the local runner, so no handler knows where it runs.
 
+pub mod access_token;
 pub mod config;
 pub mod context;
 pub mod envelope;
@@ -14,6 +15,7 @@ pub mod in_flight;
 pub mod lambda;
 pub mod limiter;
 pub mod metrics;
+pub mod minutes;
 pub mod remembered;
 pub mod request;
 pub mod telemetry;

@@ -4,6 +4,7 @@ use crate::ids::AccountId;
 use crate::message::Notice;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What the WeChat channels need to act for an account.
 #[derive(Debug, Clone)]
@@ -16,6 +17,42 @@ pub struct WechatAccount {
     pub notice_template: Option<NoticeTemplate>,
     /// How WeChat calls us for this account; `None` until an operator has set it up.
     pub callback: Option<WechatCallback>,
+}
+
+/// What the endpoints that speak WeChat's API know of an account: nothing by which WeChat would know us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountAccess {
+    /// SHA-256, in hex, of the secret that we issued to the account's back ends. It is not the account's own appsecret,
+    /// which they need no more.
+    pub secret_hash: String,
+    /// Counts the secrets that were issued, from 1.
+    pub secret_version: u32,
+    /// The operator lets nobody send through the account for now.
+    #[serde(default)]
+    pub suspended: bool,
+    /// The account's template list. `None` when nobody has entered it: then every id is taken, and WeChat decides.
+    #[serde(default)]
+    pub templates: Option<Vec<String>>,
+    /// What templates of the retired mini program call stand for, by their ids.
+    #[serde(default)]
+    pub mappings: BTreeMap<String, TemplateMapping>,
+    /// Sends in a minute and function instance; 0 means no limit.
+    #[serde(default)]
+    pub calls_per_minute: u32,
+    /// Sends in a day (Asia/Shanghai); 0 means no limit, and costs no write.
+    #[serde(default)]
+    pub calls_per_day: u32,
+}
+
+/// A subscription template in the place of one of the retired mini program call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateMapping {
+    /// The subscription template.
+    pub template_id: String,
+    /// Which of its keys shows what came under which old one, for example `keyword1` to `thing1`. A key that is not here
+    /// keeps its name.
+    #[serde(default)]
+    pub keys: BTreeMap<String, String>,
 }
 
 /// How WeChat calls us for an account: what the operator typed into WeChat's console under "server configuration".

@@ -10,6 +10,7 @@ pub mod audience;
 pub mod batch;
 pub mod callback;
 pub mod certificate;
+pub mod cgi;
 pub mod channel;
 pub mod clock;
 pub mod follow;

@@ -131,13 +131,21 @@ pub enum Target {
 impl Task {
     /// How many ids the task drew: one for the content, one per target.
     pub fn id_count(&self) -> u64 {
-        1 + u64::from(self.direct_count) + self.topics.len() as u64
+        1 + self.direct_ids() + self.topics.len() as u64
+    }
+
+    /// How many ids the recipients named directly have: one each, or one together.
+    pub fn direct_ids(&self) -> u64 {
+        match self.content {
+            Content::Page(_) => u64::from(self.direct_count),
+            Content::Wechat(_) => 1,
+        }
     }
 
     /// What `message` stands for; `None` when it is no target of this task.
     pub fn target(&self, message: MessageId) -> Option<Target> {
         let index = message.index_in(self.id)?;
-        let direct = u64::from(self.direct_count);
+        let direct = self.direct_ids();
         if index < direct {
             return Some(Target::Direct { slot: index });
         }
@@ -147,7 +155,7 @@ impl Task {
 
     /// The id that callers know the topic at `index` by.
     pub fn topic_message(&self, index: u8) -> MessageId {
-        self.id.message(u64::from(self.direct_count) + u64::from(index))
+        self.id.message(self.direct_ids() + u64::from(index))
     }
 
     /// Every part of the audience.

@@ -6,7 +6,7 @@ use model::callback::CallbackId;
 use model::channel::ChannelKind;
 use model::clock::{Day, Timestamp};
 use model::follow::{Followed, ListClass};
-use model::ids::{AccountId, AppId, BlockId, FollowId, OpenId, ProductId, STRETCH_IDS, TaskId, TopicId, Uid};
+use model::ids::{AccountId, AppId, BlockId, FollowId, OpenId, Owner, ProductId, STRETCH_IDS, TaskId, TopicId, Uid};
 use model::qrcode::Code;
 use ring::digest::{SHA256, digest};
 
@@ -93,6 +93,16 @@ pub fn account(account: &AccountId) -> Key {
 /// The partition of the data keys, to which a permission can be narrowed.
 pub const DATA_KEYS: &str = "SEAL";
 
+/// Apps: `ACCESS#<appid>` / `ACCESS`: what back ends of an account need to call us.
+pub fn access(account: &AccountId) -> Key {
+    Key::new(format!("ACCESS#{account}"), "ACCESS")
+}
+
+/// Apps: `PUSHKEY#<sha256 of the key, hex>` / `ACCOUNT`: for which account a push key speaks.
+pub fn push_key(key_hash: &str) -> Key {
+    Key::new(format!("PUSHKEY#{key_hash}"), "ACCOUNT")
+}
+
 /// Apps: `SEAL` / `<key id>`: a wrapped data key that seals secrets.
 pub fn data_key(id: &str) -> Key {
     Key::new(DATA_KEYS.to_owned(), id)
@@ -111,6 +121,12 @@ pub fn user(uid: &Uid) -> Key {
 /// the same person when the user returns.
 pub fn user_by_openid(account: &AccountId, openid: &OpenId) -> Key {
     Key::new(format!("OPENID#{account}#{}", hash(openid.as_str())), "USER")
+}
+
+/// Users: `WINDOW#<appid>#<sha256 of the openid, hex>` / `WINDOW`: until when the account may write to the person without a
+/// template.
+pub fn window(account: &AccountId, openid: &OpenId) -> Key {
+    Key::new(format!("WINDOW#{account}#{}", hash(openid.as_str())), "WINDOW")
 }
 
 /// Users: `SPT#<sha256 of the token, hex>` / `USER`: whose simple push token it is.
@@ -402,6 +418,21 @@ pub fn qr_code(code: &Code) -> Key {
 /// Tokens: `QR#<first 16 characters of the code>`.
 pub fn qr_codes(short: &str) -> String {
     format!("QR#{short}")
+}
+
+/// Tokens: `REPEAT#<owner>#<sha256 of what repeats, hex>` / `REPEAT`: which task a call made that may be repeated.
+pub fn repeat(owner: &Owner, what_hash: &str) -> Key {
+    Key::new(format!("REPEAT#{owner}#{what_hash}"), "REPEAT")
+}
+
+/// Tokens: `FORM#<appid>#<sha256 of the form id, hex>` / `FORM`: how often a form id was used.
+pub fn form(account: &AccountId, form_hash: &str) -> Key {
+    Key::new(format!("FORM#{account}#{form_hash}"), "FORM")
+}
+
+/// Tokens: `SENDS#<appid>#<day>` / `DAY`: sends of an account on a day, where it has a limit.
+pub fn sends(account: &AccountId, day: Day) -> Key {
+    Key::new(format!("SENDS#{account}#{}", day.number()), "DAY")
 }
 
 #[cfg(test)]

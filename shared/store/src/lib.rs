@@ -14,6 +14,7 @@ mod db;
 mod error;
 mod item;
 
+pub mod access;
 pub mod accounts;
 pub mod apps;
 pub mod audience;
@@ -25,6 +26,7 @@ pub mod due;
 pub mod followers;
 pub mod following;
 pub mod follows;
+pub mod forms;
 pub mod ids;
 pub mod inbound;
 pub mod keys;
@@ -38,10 +40,12 @@ pub mod quotas;
 pub mod receipts;
 pub mod records;
 mod relations;
+pub mod repeats;
 pub mod seal;
 pub mod sweep;
 pub mod tasks;
 pub mod tokens;
+pub mod windows;
 
 pub use capability::{Capability, Grant, Resource};
 pub use clients::{AwsSettings, Names, SealSettings, Store};

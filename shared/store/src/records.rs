@@ -46,6 +46,8 @@ pub struct Kept {
     pub moved_at: Timestamp,
     /// Until when those rest whose attempts failed for a while, by slot and leg.
     rests: BTreeMap<(u64, u8), Timestamp>,
+    /// When it was learned how a recipient stands, by slot and leg.
+    learned: BTreeMap<(u64, u8), Timestamp>,
 }
 
 impl Kept {
@@ -56,6 +58,11 @@ impl Kept {
         } else {
             self.rests.get(&(slot, self.record.leg(slot))).copied().unwrap_or_default()
         }
+    }
+
+    /// When it was learned how the recipient at `slot` stands on `leg`; zero when nothing is known of that.
+    pub fn learned_at(&self, slot: u64, leg: u8) -> Timestamp {
+        self.learned.get(&(slot, leg)).copied().unwrap_or_default()
     }
 
     /// Until when everybody rests of whom something is recorded and who is not served; zero when there is nobody, or one
@@ -151,7 +158,12 @@ fn merge(kept: &mut Kept, item: &Attributes) -> Result<(), StoreError> {
         let rest = kept.rests.entry((slot, entry.leg)).or_default();
         *rest = (*rest).max(until);
     }
+    let at = Timestamp::from_millis(reader.number("at_ms")?);
+    for (&slot, entry) in &entries {
+        let learned = kept.learned.entry((slot, entry.leg)).or_default();
+        *learned = (*learned).max(at);
+    }
     kept.record.merge(entries, reader.flag("closed"));
-    kept.moved_at = kept.moved_at.max(Timestamp::from_millis(reader.number("at_ms")?));
+    kept.moved_at = kept.moved_at.max(at);
     Ok(())
 }

@@ -9,6 +9,7 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
+from . import wechat
 from .cloud import StandIns
 from .events import call_for, events
 from .logs import Logs, function_of
@@ -287,5 +288,10 @@ def schedules(driver: Driver) -> str:
     return f"ticks of {', '.join(ticking)}"
 
 
-CHECKS = [routes, message, fair_batches, purge, schedules]
+def back_end(driver: Driver) -> str:
+    """A back end of a WeChat account finds here what it would find at WeChat, and pushes by openid."""
+    return wechat.run(driver.stack.url, driver.vendors.url)
+
+
+CHECKS = [routes, message, back_end, fair_batches, purge, schedules]
 """In this order: the schedules' first tick is a minute away from the deployment."""

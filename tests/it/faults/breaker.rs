@@ -21,7 +21,7 @@ use support::{Town, until};
 
 /// 45009: nothing more before midnight in Beijing, and nobody has failed.
 #[tokio::test]
-async fn a_spent_quota_is_waited_out_until_midnight_in_beijing() {
+async fn row_72_a_spent_quota_is_waited_out_until_midnight_in_beijing() {
     let town = Town::demo().await;
     let noon = at_noon(&town);
     wechat(&town).set_daily_quota(1);

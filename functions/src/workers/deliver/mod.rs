@@ -53,6 +53,7 @@ use store::queue::{BatchMessage, Batches};
 use store::quotas::Quotas;
 use store::records::{Kept, RecordReader, RecordWriter};
 use store::tokens::UpstreamTokens;
+use store::windows::Windows;
 use tokio::sync::OwnedMutexGuard;
 use tracing::{info, warn};
 
@@ -66,6 +67,7 @@ capabilities! {
         records: RecordReader,
         recording: RecordWriter,
         claims: Claims,
+        windows: Windows,
         batches: Batches,
         due: DueWriter,
         marker: Marker,
@@ -137,7 +139,9 @@ impl Delivery<'_> {
             gate @ (Gate::Closed | Gate::Probe) => {
                 let Some(claim) = self.claim(invocation).await? else { return Ok(()) };
                 let probing = gate == Gate::Probe;
-                let sent = match self.credentials().await? {
+                let (pending, hopeless) = self.hopeless(pending).await;
+                let skipped = recorder.skip(&hopeless, None);
+                let mut sent = match self.credentials().await? {
                     Some(credentials) => {
                         let permits = self.context.in_flight(self.batch.channel);
                         sending::send(self, invocation, &credentials, permits, &mut recorder, &pending, probing).await?
@@ -147,6 +151,7 @@ impl Delivery<'_> {
                         sending::unknown_account(self, &pending)
                     }
                 };
+                sent.passed.extend(skipped);
                 self.finish(recorder, sent, &legs, rest, probing, claim).await
             }
         }
@@ -269,6 +274,26 @@ impl Delivery<'_> {
         self.forget_the_dead(&sent.invalid, now).await;
         self.carry_over_quotas(&sent.counted).await;
         Ok(())
+    }
+
+    /// Those who may be reached, and those for whom this leg is known to be closed while another one can follow.
+    async fn hopeless(&self, pending: Vec<Turn>) -> (Vec<Turn>, Vec<Turn>) {
+        if self.batch.channel != ChannelKind::WechatCustom || !pending.iter().any(|turn| turn.further) {
+            return (pending, Vec::new());
+        }
+        let openids: Vec<OpenId> =
+            pending.iter().filter(|turn| turn.further).map(|turn| openid(&turn.recipient.address)).collect();
+        let openids: Vec<&OpenId> = openids.iter().collect();
+        match self.store.windows.closed(&self.batch.account, &openids, self.now()).await {
+            Ok(closed) => pending
+                .into_iter()
+                .partition(|turn| !turn.further || !closed.contains(&openid(&turn.recipient.address))),
+            Err(error) => {
+                // Tolerated: it only saves calls.
+                warn!(cause = causes(&error), "windows could not be read");
+                (pending, Vec::new())
+            }
+        }
     }
 
     /// The breaker is open: whoever has another leg goes on to it, the others wait.

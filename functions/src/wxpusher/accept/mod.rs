@@ -9,6 +9,7 @@
 mod resolve;
 mod simple;
 
+use crate::accepting::Desk;
 use crate::page::render::default_summary;
 use crate::wxpusher::sender::authenticate;
 use futures::future::try_join;
@@ -18,7 +19,6 @@ use gateway::{ApiError, Context, Reply};
 use model::app::App;
 use model::channel::ChannelKind;
 use model::ids::{AppId, Owner, Spt, TaskId, Uid};
-use model::limits;
 use model::task::{Content, PageContent, Stored, Task};
 use model::wxpusher::{Sending, Submission, TARGET_ACCEPTED};
 use rand::distr::{Alphanumeric, SampleString};
@@ -31,10 +31,10 @@ use store::follows::{Follows, Marker};
 use store::ids::{Draw, Ids};
 use store::objects::ObjectWriter;
 use store::people::PeopleReader;
-use store::queue::{Hints, TaskMessage};
+use store::queue::Hints;
 use store::quotas::Quotas;
 use store::tasks::TaskWriter;
-use tracing::{info, warn};
+use tracing::info;
 
 capabilities! {
     /// What accepting a call needs.
@@ -196,7 +196,7 @@ fn summary(sending: &Sending, app: &App) -> String {
     Some(given.unwrap_or_else(derived)).filter(|text| !text.is_empty()).unwrap_or_else(|| app.name.clone())
 }
 
-/// Writes the task and sends its hint, side by side. Quotas of refused targets go back in the same breath.
+/// Writes the task and sends its hint. Quotas of refused targets go back in the same breath.
 async fn write(
     context: &Context,
     store: &AcceptStore,
@@ -204,32 +204,10 @@ async fn write(
     draw: &Draw,
     resolved: &Resolved,
 ) -> Result<(), ApiError> {
-    let message = TaskMessage::TaskV1 { task: task.id, sent_ms: task.accepted_ms, redrive: false };
-    let (written, hinted, ()) = futures::join!(
-        store.tasks.create(task),
-        store.hints.send(&task.owner, &message),
-        give_back(store, &resolved.unused, resolved.day),
-    );
-    written?;
-    let is_hinted = hinted.is_ok();
-    if let Err(error) = hinted {
-        // Tolerated: the sweep finds the task without it.
-        warn!(task.id = %task.id, cause = gateway::error::causes(&error), "hint lost; the sweep will find the task");
-        context.metrics.count(Metric::HintLost, &[], 1, context.clock.now());
-    }
-    // A request that took longer than the sweep waits (a laptop that slept) might have been swept past.
-    if context.clock.now().since(draw.leased_at) > limits::LEASE_LIFE + limits::LEASE_SETTLE / 2 {
-        match store.due.add(task.id, context.clock.now()).await {
-            Ok(()) => {}
-            // Tolerated: the hint is on its way. An error now would have the caller send a second time.
-            Err(error) if is_hinted => {
-                warn!(task.id = %task.id, cause = gateway::error::causes(&error), "late task is not on the due list");
-            }
-            // Nothing may ever come by this task: it is not accepted.
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
+    let desk = Desk { tasks: &store.tasks, hints: &store.hints, due: &store.due };
+    let given_back = give_back(store, &resolved.unused, resolved.day);
+    let (written, ()) = futures::join!(desk.write(context, task, draw.leased_at), given_back);
+    written
 }
 
 /// The answer: ids for accepted targets, in the order in which [`Task::target`] counts them.

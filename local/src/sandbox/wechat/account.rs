@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) scenes: Scenes,
     /// Template messages of the day.
     pub(super) quota: Quota,
+    /// Customer-service messages of the day.
+    pub(super) custom_quota: Quota,
     /// Messages with a `client_msg_id`.
     pub(super) repeats: Repeats,
     /// The last msgid given out.
@@ -42,7 +44,8 @@ pub(super) struct State {
 impl Account {
     /// An account to which nothing has happened.
     pub(super) fn new(given: WechatAccount) -> Self {
-        let quota = Quota { limit: given.daily_quota, day: Day::from_number(0), used: 0 };
+        let of_day = |limit| Quota { limit, day: Day::from_number(0), used: 0 };
+        let (quota, custom_quota) = (of_day(given.daily_quota), of_day(CUSTOM_PER_DAY));
         Self {
             given,
             state: Mutex::new(State {
@@ -51,6 +54,7 @@ impl Account {
                 conversation: Conversation::default(),
                 scenes: Scenes::default(),
                 quota,
+                custom_quota,
                 repeats: Repeats::default(),
                 last_msgid: 0,
             }),
@@ -83,7 +87,10 @@ impl State {
     }
 }
 
-/// Template messages of one Beijing day.
+/// Customer-service messages per day. Source: WeChat's page "customer service messages", read 2026-11.
+const CUSTOM_PER_DAY: u64 = 500_000;
+
+/// Messages of one kind of one Beijing day.
 pub(super) struct Quota {
     /// The most there may be.
     pub(super) limit: u64,

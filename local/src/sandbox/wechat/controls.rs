@@ -69,6 +69,11 @@ impl WechatControls<'_> {
         self.account.state().quota.limit = messages;
     }
 
+    /// From now on this many customer-service messages per Beijing day, those sent today included.
+    pub fn set_daily_custom_quota(&self, messages: u64) {
+        self.account.state().custom_quota.limit = messages;
+    }
+
     /// Whether the openid follows.
     fn move_to(&self, openid: &str, follows: bool) {
         self.account.state().people.of(openid).follows = Some(follows);
@@ -99,6 +104,7 @@ impl WechatControls<'_> {
 
     /// The person allows `count` more one-time messages of a template.
     pub fn grant(&self, openid: &str, template: &str, count: u32) {
-        *self.account.state().people.of(openid).grants.entry(Box::from(template)).or_default() += count;
+        let given = self.account.given.grants;
+        *self.account.state().people.of(openid).grants.entry(Box::from(template)).or_insert(given) += count;
     }
 }

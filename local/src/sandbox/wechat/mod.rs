@@ -1,4 +1,4 @@
-//! WeChat's stand-in: access tokens and template messages, as strict as WeChat's pages say.
+//! WeChat's stand-in: access tokens and messages, as strict as WeChat's pages say.
 //!
 //! Base URL `http://<sandbox>/wechat`, so `POST /wechat/cgi-bin/stable_token` and so on. Every outcome is HTTP 200
 //! with `{"errcode","errmsg"}`; token answers leave them out on success. Errors end in a `rid` as WeChat's do.
@@ -7,19 +7,23 @@
 //! |---|---|
 //! | `POST /cgi-bin/stable_token`, `GET /cgi-bin/token` | [`token`] |
 //! | `POST /cgi-bin/message/template/send` | [`template`] |
+//! | `POST /cgi-bin/message/custom/send` | [`custom`] |
+//! | `POST /cgi-bin/message/subscribe/send` | [`subscribe`] |
 //! | `POST /cgi-bin/qrcode/create`, `GET /cgi-bin/showqrcode` | [`qrcode`] |
 //!
 //! The other direction, what people do and WeChat tells the gateway, is on the page of [`user`].
 //!
-//! Not enforced: the caller's IP whitelist, and limits per minute. Order 40164 or 45011 as a fault instead.
+//! Not enforced: the caller's IP whitelist, frozen secrets, and limits per minute. Order 40164, 40243 or 45011 as a fault.
 
 mod account;
 mod controls;
+mod custom;
 mod held;
 mod people;
 mod qrcode;
 mod refusal;
 mod repeats;
+mod subscribe;
 mod template;
 mod token;
 mod typed;
@@ -49,7 +53,7 @@ use super::world::WechatAccount;
 pub(super) const SERVICE: &str = "wechat";
 
 /// The channels this stand-in receives.
-pub(super) const CHANNELS: &[&str] = &[template::CHANNEL];
+pub(super) const CHANNELS: &[&str] = &[template::CHANNEL, custom::CHANNEL, subscribe::CHANNEL];
 
 /// `Content-Type` of WeChat's answers.
 const CONTENT_TYPE: &str = "application/json; encoding=utf-8";
@@ -60,6 +64,8 @@ pub(super) fn routes() -> Router<Arc<Sandbox>> {
         .route("/cgi-bin/stable_token", any(token::stable_token))
         .route("/cgi-bin/token", any(token::plain_token))
         .route("/cgi-bin/message/template/send", any(template::send))
+        .route("/cgi-bin/message/custom/send", any(custom::send))
+        .route("/cgi-bin/message/subscribe/send", any(subscribe::send))
         .route("/cgi-bin/qrcode/create", any(qrcode::create))
         .route("/cgi-bin/showqrcode", any(qrcode::show))
 }

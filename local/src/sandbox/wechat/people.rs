@@ -26,6 +26,8 @@ pub(in crate::sandbox) struct Person {
     pub(super) follows: Option<bool>,
     /// When they last did each, epoch ms.
     pub(super) openings: BTreeMap<Opening, i64>,
+    /// How many customer-service messages answered something they did at a moment.
+    pub(super) answered: BTreeMap<(Opening, i64), u32>,
     /// How many one-time messages they still allow, by template.
     pub(super) grants: HashMap<Box<str>, u32>,
 }

@@ -63,6 +63,26 @@ pub(super) enum Refusal {
     },
     /// 48001: the account may not use this call.
     Unauthorised,
+    /// 40008
+    MessageType,
+    /// 41006
+    MediaMissing,
+    /// 44004
+    EmptyText,
+    /// 43101: the user has not allowed one more message of this template
+    NotGranted,
+    /// 45002
+    TextSize,
+    /// 45003: missing, or too long
+    TitleSize,
+    /// 45008: not exactly one
+    ArticleCount,
+    /// 45015: the person has done nothing lately
+    WindowClosed,
+    /// 45047: all messages that what they did allowed are sent
+    WindowUsedUp,
+    /// 45162: no array
+    ArticlesForm,
     /// A code that a fault ordered.
     Ordered(i64),
 }
@@ -95,6 +115,16 @@ impl Refusal {
             Self::Format => 47001,
             Self::Value { .. } => 47003,
             Self::Unauthorised => 48001,
+            Self::MessageType => 40008,
+            Self::MediaMissing => 41006,
+            Self::EmptyText => 44004,
+            Self::NotGranted => 43101,
+            Self::TextSize => 45002,
+            Self::TitleSize => 45003,
+            Self::ArticleCount => 45008,
+            Self::WindowClosed => 45015,
+            Self::WindowUsedUp => 45047,
+            Self::ArticlesForm => 45162,
             Self::Ordered(code) => *code,
         }
     }
@@ -133,6 +163,16 @@ impl Refusal {
                 format!("argument invalid! data.{key}.value invalid")
             }
             Self::Unauthorised => "api unauthorized".to_owned(),
+            Self::MessageType => "invalid message type".to_owned(),
+            Self::MediaMissing => "media_id missing".to_owned(),
+            Self::EmptyText => "empty content".to_owned(),
+            Self::NotGranted => "user refuse to accept the msg".to_owned(),
+            Self::TextSize => "content size out of limit".to_owned(),
+            Self::TitleSize => "title size out of limit".to_owned(),
+            Self::ArticleCount => "article size out of limit".to_owned(),
+            Self::WindowClosed => "response out of time limit or subscription is canceled".to_owned(),
+            Self::WindowUsedUp => "out of response count limit".to_owned(),
+            Self::ArticlesForm => "invalid articles".to_owned(),
             Self::Ordered(_) => "ordered by a sandbox fault".to_owned(),
         }
     }

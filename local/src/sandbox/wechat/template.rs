@@ -25,7 +25,7 @@ use super::account::Account;
 use super::refusal::Refusal;
 use super::token::ordered;
 use super::typed::KeyType;
-use super::{CHANNELS, SERVICE, json_reply, parameter};
+use super::{SERVICE, json_reply, parameter};
 use crate::sandbox::Sandbox;
 use crate::sandbox::faults::FaultOperation;
 use crate::sandbox::inbox::Entry;
@@ -40,11 +40,11 @@ const HIDDEN_KEYS: [&str; 2] = ["first", "remark"];
 
 /// The body. Colours and unknown fields are ignored.
 #[derive(Deserialize)]
-struct Request {
-    touser: Option<String>,
-    template_id: Option<String>,
+pub(super) struct Request {
+    pub(super) touser: Option<String>,
+    pub(super) template_id: Option<String>,
     #[serde(default)]
-    data: BTreeMap<String, Datum>,
+    pub(super) data: BTreeMap<String, Datum>,
     miniprogram: Option<Target>,
     /// Read only so that a wrong type is refused; the inbox keeps it as it came.
     #[serde(rename = "url")]
@@ -54,7 +54,7 @@ struct Request {
 
 /// One value of a template.
 #[derive(Deserialize)]
-struct Datum {
+pub(super) struct Datum {
     value: Option<String>,
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn send(
     let arrival = Arrival {
         service: SERVICE,
         operation: "message/template/send",
-        channels: CHANNELS,
+        channels: &[CHANNEL],
         kind: FaultOperation::Send,
         recipient: recipient.as_deref(),
         request_bytes: body.len(),
@@ -91,7 +91,7 @@ pub(super) async fn send(
 }
 
 /// Whom a message is for, as far as its body can be read.
-fn recipient(body: &[u8]) -> Option<String> {
+pub(super) fn recipient(body: &[u8]) -> Option<String> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(request)) => request.get("touser")?.as_str().map(str::to_owned),
         _ => None,
@@ -149,20 +149,26 @@ fn accept(sandbox: &Sandbox, access_token: &str, method: &Method, body: &[u8]) -
 }
 
 /// The body as text and as a request.
-fn read(body: &[u8]) -> Result<(&str, Request), Refusal> {
+pub(super) fn read(body: &[u8]) -> Result<(&str, Request), Refusal> {
+    let text = checked_text(body)?;
+    let request = serde_json::from_str(text).map_err(|_| Refusal::Format)?;
+    Ok((text, request))
+}
+
+/// The body as the text of a JSON object.
+pub(super) fn checked_text(body: &[u8]) -> Result<&str, Refusal> {
     let text = std::str::from_utf8(body).map_err(|_| Refusal::Format)?.trim();
     if text.is_empty() {
         return Err(Refusal::EmptyBody);
     }
     // A struct may be read from an array too; WeChat wants an object.
-    if !text.starts_with('{') {
+    if !text.starts_with('{') || serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
         return Err(Refusal::Format);
     }
-    let request = serde_json::from_str(text).map_err(|_| Refusal::Format)?;
     if has_escaped_characters(text) {
         return Err(Refusal::EscapedCharacters);
     }
-    Ok((text, request))
+    Ok(text)
 }
 
 /// Whether a string in this JSON holds a `\uXXXX` escape.
@@ -178,7 +184,7 @@ fn has_escaped_characters(json: &str) -> bool {
 }
 
 /// The account's template with this id.
-fn template<'a>(account: &'a Account, id: &str) -> Result<&'a Template, Refusal> {
+pub(super) fn template<'a>(account: &'a Account, id: &str) -> Result<&'a Template, Refusal> {
     if id.is_empty() {
         return Err(Refusal::TemplateIdSize);
     }
@@ -186,7 +192,7 @@ fn template<'a>(account: &'a Account, id: &str) -> Result<&'a Template, Refusal>
 }
 
 /// Whether every typed key of the template has a value that fits.
-fn check_values(template: &Template, data: &BTreeMap<String, Datum>) -> Result<(), Refusal> {
+pub(super) fn check_values(template: &Template, data: &BTreeMap<String, Datum>) -> Result<(), Refusal> {
     for key in &template.keys {
         let Some(key_type) = KeyType::of(key) else {
             continue;
@@ -218,7 +224,7 @@ fn check_target(account: &Account, target: Option<&Target>) -> Result<(), Refusa
 
 /// What the recipient sees: the first value as the title, and a line `key: value` for every key shown. A card that
 /// shows nothing has what the sender put into `first` as its title, else the template's id.
-fn card(template: &Template, data: &BTreeMap<String, Datum>) -> (String, String) {
+pub(super) fn card(template: &Template, data: &BTreeMap<String, Datum>) -> (String, String) {
     let shown: Vec<(&str, &str)> = template
         .keys
         .iter()
@@ -241,7 +247,7 @@ fn value<'a>(data: &'a BTreeMap<String, Datum>, key: &str) -> &'a str {
 }
 
 /// The request as it came, on one line, with its msgid as a decimal string: JavaScript cannot read the number exactly.
-fn kept(request: &str, msgid: i64) -> Result<Box<RawValue>, Refusal> {
+pub(super) fn kept(request: &str, msgid: i64) -> Result<Box<RawValue>, Refusal> {
     // Line breaks in JSON only ever stand between its parts; within strings they are escaped.
     let one_line = request.replace(['\r', '\n'], " ");
     let open = one_line.strip_suffix('}').unwrap_or(&one_line);

@@ -1,5 +1,7 @@
 //! How each family tells its callers what happened. Errors become HTTP here and nowhere else.
 
+pub mod cgi;
+pub mod push;
 pub mod wxpusher;
 
 use crate::error::ApiError;
@@ -7,9 +9,11 @@ use crate::function::Family;
 use crate::request::Reply;
 use http::{StatusCode, header};
 
-/// The reply to a request of `family` at `path` that ended in `error`.
-pub fn error_reply(family: Family, path: &str, error: &ApiError) -> Reply {
+/// The reply to the request `request_id` of `family` at `path` that ended in `error`.
+pub fn error_reply(family: Family, path: &str, error: &ApiError, request_id: &str) -> Reply {
     match family {
+        Family::Cgi => cgi::error(error, request_id),
+        Family::Push => push::error(error),
         Family::Wxpusher => wxpusher::error(path, error),
         Family::Page => page_error(error),
         Family::WechatEvent => wechat_event_error(error),

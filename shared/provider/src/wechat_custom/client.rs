@@ -21,6 +21,9 @@ pub(super) async fn deliver(
         Message::Notice(_) => None,
     };
     let Some(form) = form else { return error::no_form() };
+    if let Some(attempt) = error::too_large(form) {
+        return attempt;
+    }
     let addressed = Addressed { touser: openid.as_str(), message: form };
     // Strings into a buffer: this cannot fail, and an empty body would only be refused (44002).
     let body = serde_json::to_vec(&addressed).unwrap_or_default();

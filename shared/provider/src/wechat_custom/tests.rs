@@ -2,6 +2,7 @@ use crate::testing::server::Reply;
 use crate::testing::wechat::{CUSTOM, FakeWechat, article};
 use model::channel::ChannelKind;
 use model::outcome::{Attempt, Hold, Outcome};
+use model::wechat::{CustomMessage, Text, WechatContent};
 use serde_json::json;
 
 /// One article that is answered with `reply`.
@@ -55,4 +56,46 @@ async fn what_closes_the_account_closes_the_channel() {
     assert_eq!(answered(errcode(45009)).await.outcome, quota);
     assert_eq!(answered(errcode(48001)).await.outcome, Outcome::Config);
     assert_eq!(answered(errcode(-1)).await.outcome, Outcome::Retry { after: None, at_most: None });
+}
+
+#[tokio::test]
+async fn row_22_a_text_is_measured_in_bytes_and_not_sent_when_it_is_too_long() {
+    let text = |content: String| WechatContent {
+        custom: Some(CustomMessage::Text { text: Text { content } }),
+        ..WechatContent::default()
+    };
+    for (content, calls) in [("x".repeat(2_048), 1), ("x".repeat(2_049), 0), ("字".repeat(683), 0)] {
+        let wechat = FakeWechat::start().await;
+        let attempt = wechat.send_message(ChannelKind::WechatCustom, text(content)).await;
+        assert_eq!(wechat.server.count(CUSTOM), calls);
+        if calls == 0 {
+            assert_eq!(attempt, Attempt::failed(Outcome::TooLarge, Some(45002)).or_elsewhere(true));
+        }
+    }
+}
+
+#[tokio::test]
+async fn row_32_row_33_an_answer_that_is_no_json_is_passing_and_a_code_may_be_a_text() {
+    for body in ["", "<html></html>"] {
+        let attempt = answered(Reply::json(body.to_owned())).await;
+        assert_eq!(attempt.outcome, Outcome::Retry { after: None, at_most: None }, "{body}");
+    }
+    assert_eq!(answered(Reply::json(r#"{"errcode":"0","errmsg":"ok"}"#.to_owned())).await, Attempt::ok(None));
+    let closed = answered(Reply::json(r#"{"errcode":"45015","errmsg":"no"}"#.to_owned())).await;
+    assert_eq!(closed.vendor_code, Some(45015));
+}
+
+/// An administrator is asked; asking again within the hour gets the address blocked.
+#[tokio::test]
+async fn row_31_after_a_question_to_the_administrator_an_hour_passes() {
+    let wechat = FakeWechat::start().await;
+    let risky = || Reply::json(r#"{"errcode":89503,"errmsg":"this ip must be confirmed"}"#.to_owned());
+    wechat.next_tokens([risky(), risky()]);
+    assert_eq!(wechat.send_message(ChannelKind::WechatCustom, article()).await.outcome, Outcome::Auth);
+    wechat.clock.advance(std::time::Duration::from_secs(3_500));
+    assert_eq!(wechat.send_message(ChannelKind::WechatCustom, article()).await.outcome, Outcome::Auth);
+    assert_eq!(wechat.token_calls(), 1);
+    wechat.clock.advance(std::time::Duration::from_secs(200));
+    wechat.send_message(ChannelKind::WechatCustom, article()).await;
+    assert_eq!(wechat.token_calls(), 2);
 }

@@ -28,7 +28,7 @@ async fn only_the_very_token_that_failed_leads_to_a_force() {
 }
 
 #[tokio::test]
-async fn a_forced_token_that_fails_too_is_not_asked_about_for_half_a_minute() {
+async fn row_29_a_forced_token_that_fails_too_is_not_asked_about_for_half_a_minute() {
     let world = World::new();
     let (one, other) = (world.holder(), world.holder());
     world.get(&one).await.unwrap();
