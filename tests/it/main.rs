@@ -8,6 +8,7 @@ mod events;
 mod fallback;
 mod faults;
 mod follows;
+mod journey;
 mod kill;
 mod page;
 mod template;
