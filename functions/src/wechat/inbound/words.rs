@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_name_makes_no_link() {
-        assert_eq!(safe("<a href=\"http://evil.example\">x</a>\n"), "＜a href=\"http://evi…");
+        assert_eq!(safe("<a href=\"http://evil.example\">x</a>\n"), "＜a href=\"http://evil…");
         assert_eq!(safe(&"字".repeat(21)), format!("{}…", "字".repeat(20)));
     }
 
