@@ -7,7 +7,7 @@
 //! `ANY $default`. Under `/api`: 404 with code 1004 for an unknown path, 405 with code 1005 for a wrong method, 204
 //! for `OPTIONS`. Elsewhere a short text. Never a redirect: clients turn a redirected POST into a GET.
 
-use crate::{page, wechat, wxpusher};
+use crate::{admin, page, wechat, wxpusher};
 use gateway::envelope;
 use gateway::function::Family;
 use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_function};
@@ -41,6 +41,7 @@ const KNOWN: &[&[Route]] = &[
     page::ROUTES,
     wechat::event::ROUTES,
     wechat::push::ROUTES,
+    admin::ROUTES,
 ];
 
 /// The function.

@@ -4,6 +4,7 @@
 //! holds no more than its function reaches.
 
 mod accepting;
+pub mod admin;
 pub mod fallback;
 pub mod page;
 pub mod routes;

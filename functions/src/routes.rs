@@ -1,7 +1,7 @@
 //! The table of functions: read by the local runner, and by the tests that hold it against `template.yaml` and the
 //! binaries.
 
-use crate::{fallback, page, wechat, workers, wxpusher};
+use crate::{admin, fallback, page, wechat, workers, wxpusher};
 use gateway::Function;
 
 /// Every function, each once.
@@ -24,6 +24,7 @@ pub static ALL: &[Function] = &[
     wechat::push::FUNCTION,
     page::FUNCTION,
     wechat::event::FUNCTION,
+    admin::FUNCTION,
     fallback::FUNCTION,
     workers::fanout::FUNCTION,
     workers::deliver::FUNCTION,

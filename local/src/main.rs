@@ -3,6 +3,7 @@
 use clap::{Parser, ValueEnum};
 use gateway::telemetry;
 use local::{Options, Seed, Stack, Upstream, seed};
+use model::secret::Secret;
 use rand::distr::{Alphanumeric, SampleString};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -102,9 +103,10 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let interrupted = interrupted()?;
     let options = arguments.options();
     start_log(arguments, options.data.as_deref())?;
+    let (token, made) = admin_token(arguments.admin_token.as_deref(), options.data.as_deref())?;
+    let options = Options { admin_token: Some(Secret::new(token)), ..options };
     let stack = Stack::start(options.clone()).await?;
-    let token = admin_token(arguments.admin_token.as_deref(), options.data.as_deref())?;
-    if let Some(made) = token {
+    if let Some(made) = made {
         say_aside(&format!("administrator's token: {made}"));
     }
     if options.upstream == Upstream::Sandbox {
@@ -139,20 +141,21 @@ fn start_log(arguments: &Arguments, data: Option<&Path>) -> std::io::Result<()> 
     Ok(())
 }
 
-/// The administrator's token when it was made by us: to be shown. Kept so that the next start has the same.
-fn admin_token(given: Option<&str>, data: Option<&Path>) -> std::io::Result<Option<String>> {
-    if given.is_some() {
-        return Ok(None);
+/// The administrator's token, and once more when it was made by us: to be shown. Kept so that the next start has the same.
+fn admin_token(given: Option<&str>, data: Option<&Path>) -> std::io::Result<(String, Option<String>)> {
+    if let Some(given) = given {
+        return Ok((given.to_owned(), None));
     }
+    let made = |token: String| (token.clone(), Some(token));
     let make = || format!("AD_{}", Alphanumeric.sample_string(&mut rand::rng(), 32));
-    let Some(folder) = data else { return Ok(Some(make())) };
+    let Some(folder) = data else { return Ok(made(make())) };
     let path = folder.join("admin-token");
     if let Ok(kept) = std::fs::read_to_string(&path) {
-        return Ok(Some(kept.trim().to_owned()));
+        return Ok(made(kept.trim().to_owned()));
     }
     let token = make();
     std::fs::write(&path, &token)?;
-    Ok(Some(token))
+    Ok(made(token))
 }
 
 /// Ends at Ctrl-C or when the system asks the process to stop.

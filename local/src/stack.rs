@@ -12,6 +12,8 @@ use axum::Router;
 use gateway::metrics::Metrics;
 use gateway::{Config, ConfigError, Context, WorkerError};
 use model::clock::Clock;
+use model::secret::Secret;
+use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::collections::BTreeMap;
 use std::io;
@@ -65,9 +67,14 @@ pub struct Options {
     pub schedules: bool,
     /// The queues' visibility timeout instead of the template's.
     pub visibility: Option<Duration>,
+    /// The operator's token; without one nobody is let into `/admin`.
+    pub admin_token: Option<Secret<String>>,
     /// Settings of the functions that are to differ from the template's.
     pub settings: BTreeMap<String, String>,
 }
+
+/// The operator's token of stacks for tests.
+pub const TEST_ADMIN_TOKEN: &str = "AD_test0000000000000000000000000000";
 
 const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
 
@@ -84,6 +91,7 @@ impl Default for Options {
             pollers: true,
             schedules: true,
             visibility: None,
+            admin_token: None,
             settings: BTreeMap::new(),
         }
     }
@@ -97,6 +105,7 @@ impl Options {
             sandbox_listen: SocketAddr::from((LOOPBACK, 0)),
             data: None,
             schedules: false,
+            admin_token: Some(Secret::new(TEST_ADMIN_TOKEN.to_owned())),
             ..Self::default()
         }
     }
@@ -362,6 +371,9 @@ fn configure(options: &Options, deployment: &Deployment, url: &str, sandbox_url:
     if options.upstream == Upstream::Sandbox {
         environment.insert("TUISONG_WECHAT_URL".to_owned(), format!("{sandbox_url}/wechat"));
     }
+    if let Some(token) = &options.admin_token {
+        environment.insert("TUISONG_ADMIN_TOKEN_HASHES".to_owned(), sha256(token.expose()));
+    }
     environment.extend(options.settings.clone());
     let (folder, _temporary) = match &options.data {
         Some(folder) => (folder.clone(), None),
@@ -374,6 +386,11 @@ fn configure(options: &Options, deployment: &Deployment, url: &str, sandbox_url:
     let key = key_file(&folder).map_err(|source| StackError::Data { folder: folder.clone(), source })?;
     environment.insert("TUISONG_KEY_FILE".to_owned(), key.to_string_lossy().into_owned());
     Ok(Config::read(&|name| environment.get(name).cloned())?)
+}
+
+/// SHA-256 in hex: the functions are told the hash of the operator's token, not the token.
+fn sha256(text: &str) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The file with the key that seals secrets; made at the first start.

@@ -54,7 +54,7 @@ fn codes(source: &str) -> Names {
         }
         found.extend(body.split('"').skip(1).step_by(2).map(str::to_owned));
     }
-    for marker in ["refused(", "code:"] {
+    for marker in ["refused(", "problem(", "conflict(", "code:"] {
         for given in source.split(marker).skip(1) {
             let literal = given.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
             found.extend(literal.map(str::to_owned));

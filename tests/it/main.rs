@@ -1,5 +1,6 @@
 //! The integration tests: one binary, a fresh stack in memory per test, the same SDK calls as in the cloud.
 
+mod admin;
 mod callbacks;
 mod chat_page;
 mod cost;

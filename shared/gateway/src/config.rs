@@ -39,6 +39,9 @@ pub struct Config {
     /// `TUISONG_CALLBACK_EXCEPTIONS`: `address:port`, separated by commas, that callbacks may go to although they are not
     /// on the public internet. For a developer's machine; refused in AWS. Default none.
     pub callback_exceptions: Vec<SocketAddr>,
+    /// `TUISONG_ADMIN_TOKEN_HASHES`: SHA-256 of the operator's token, in hex; during a change of tokens several, separated
+    /// by commas. Without one nobody is let into `/admin`.
+    pub admin_token_hashes: Vec<[u8; 32]>,
     /// `TUISONG_LOG`: level filter, default `info`.
     pub log: String,
 }
@@ -121,6 +124,7 @@ impl Config {
             calls_per_10s: source.number("TUISONG_CALLS_PER_10S", 20, "20")?,
             upstream_timeout_ms: source.number("TUISONG_UPSTREAM_TIMEOUT_MS", 8_000, "8000")?,
             callback_exceptions: source.exceptions()?,
+            admin_token_hashes: source.hashes("TUISONG_ADMIN_TOKEN_HASHES")?,
             log: source.optional("TUISONG_LOG").unwrap_or_else(|| "info".to_owned()),
         })
     }
@@ -175,6 +179,27 @@ impl Source<'_> {
                 Err(ConfigError::Wrong { name: name.to_owned(), why, example: "here" })
             }
         }
+    }
+
+    fn hashes(&self, name: &str) -> Result<Vec<[u8; 32]>, ConfigError> {
+        let wrong = || ConfigError::Wrong {
+            name: name.to_owned(),
+            why: "is not a list of SHA-256 hashes, 64 hexadecimal digits each".to_owned(),
+            example: "what `printf %s TOKEN | sha256sum` prints",
+        };
+        let parse = |text: &str| -> Option<[u8; 32]> {
+            let text = text.trim();
+            if text.len() != 64 || !text.is_ascii() {
+                return None;
+            }
+            let mut hash = [0; 32];
+            for (at, byte) in hash.iter_mut().enumerate() {
+                *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
+            }
+            Some(hash)
+        };
+        let text = self.optional(name).unwrap_or_default();
+        text.split(',').filter(|hash| !hash.trim().is_empty()).map(|hash| parse(hash).ok_or_else(wrong)).collect()
     }
 
     fn seal(&self) -> Result<SealSettings, ConfigError> {
@@ -263,6 +288,20 @@ mod tests {
         environment.insert("TUISONG_TOKEN_FETCH", "nowhere");
         let error = read(&environment).unwrap_err().to_string();
         assert!(error.contains("TUISONG_TOKEN_FETCH") && !error.contains("nowhere"), "{error}");
+    }
+
+    #[test]
+    fn hashes_are_read_and_checked() {
+        let mut environment = environment();
+        let (one, two) = ("00".repeat(32), "fF".repeat(32));
+        let list = format!("{one}, {two}");
+        environment.insert("TUISONG_ADMIN_TOKEN_HASHES", &list);
+        assert_eq!(read(&environment).unwrap().admin_token_hashes, [[0; 32], [255; 32]]);
+        for bad in ["the token itself", &one[1..], "zz"] {
+            environment.insert("TUISONG_ADMIN_TOKEN_HASHES", bad);
+            let error = read(&environment).unwrap_err().to_string();
+            assert!(error.contains("TUISONG_ADMIN_TOKEN_HASHES") && !error.contains("itself"), "{error}");
+        }
     }
 
     #[test]

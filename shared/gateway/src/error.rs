@@ -15,6 +15,17 @@ pub enum ApiError {
         /// What the caller reads.
         message: String,
     },
+    /// The request breaks a rule, for families whose callers tell kinds of rules apart by the HTTP status.
+    Problem {
+        /// Stable code, which the caller reads, too.
+        code: &'static str,
+        /// Which kind of rule.
+        kind: ProblemKind,
+        /// What the caller reads.
+        message: String,
+        /// The field that is wrong, as a path, for example `fields[0].key`.
+        field: Option<String>,
+    },
     /// The request could not be read at all.
     Unreadable {
         /// What the caller reads.
@@ -43,7 +54,33 @@ pub enum ApiError {
     },
 }
 
+/// A kind of broken rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// A field has a value that cannot be used.
+    Invalid,
+    /// Nobody says who is asking, or the token is wrong.
+    Unauthenticated,
+    /// Who is asking may not do this.
+    Forbidden,
+    /// There is no such thing, or it is another's.
+    NotFound,
+    /// It cannot be done as things stand.
+    Conflict,
+}
+
 impl ApiError {
+    /// A broken rule of a kind.
+    pub fn problem(code: &'static str, kind: ProblemKind, message: impl Into<String>) -> Self {
+        Self::Problem { code, kind, message: message.into(), field: None }
+    }
+
+    /// A field that cannot be used.
+    pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let (message, field) = (message.into(), Some(field.into()));
+        Self::Problem { code: "invalid_field", kind: ProblemKind::Invalid, message, field }
+    }
+
     /// A broken rule.
     pub fn refused(code: &'static str, message: impl Into<String>) -> Self {
         Self::Refused { code, message: message.into() }
@@ -57,7 +94,7 @@ impl ApiError {
     /// The stable code (`docs/errors.md`).
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Refused { code, .. } | Self::Internal { code, .. } => code,
+            Self::Refused { code, .. } | Self::Problem { code, .. } | Self::Internal { code, .. } => code,
             Self::Unreadable { .. } => "unreadable",
             Self::ContentType { .. } => "content_type",
             Self::TooMany { .. } => "too_many_calls",
@@ -71,6 +108,7 @@ impl ApiError {
         match self {
             Self::Internal { source, .. } => causes(source.as_ref()),
             Self::Refused { .. }
+            | Self::Problem { .. }
             | Self::Unreadable { .. }
             | Self::ContentType { .. }
             | Self::TooMany { .. }

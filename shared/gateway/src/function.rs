@@ -65,6 +65,8 @@ pub enum Family {
     Page,
     /// What WeChat calls: a status, and nothing that a stranger could read.
     WechatEvent,
+    /// The operator's API: `{"error":{"code","message","field"}}` with HTTP statuses.
+    Admin,
 }
 
 /// When an invocation ends, and under which id it is logged.

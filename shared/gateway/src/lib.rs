@@ -23,6 +23,6 @@ mod vault;
 
 pub use config::{Config, ConfigError};
 pub use context::Context;
-pub use error::ApiError;
+pub use error::{ApiError, ProblemKind};
 pub use function::{Function, Invocation, Kind, Method, Route, WorkerError};
 pub use request::{Fields, Query, Reply, Request};

@@ -25,6 +25,8 @@ pub enum Caller {
     App(AppId),
     /// Whoever sends to this user with a simple push token.
     Simple(Uid),
+    /// Whoever shows a wrong token to the operator's API.
+    Stranger,
     /// Whoever asks who scanned this code.
     Scan(Code),
 }
@@ -32,7 +34,7 @@ pub enum Caller {
 impl Caller {
     const fn window(&self) -> Duration {
         match self {
-            Self::App(_) | Self::Simple(_) => WINDOW,
+            Self::App(_) | Self::Simple(_) | Self::Stranger => WINDOW,
             Self::Scan(_) => SCAN_WINDOW,
         }
     }

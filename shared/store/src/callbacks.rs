@@ -6,7 +6,7 @@
 //! once, however many hints got lost and wherever a process died. A worker *claims* a callback before it calls, by a
 //! conditional write, so two copies of a hint make one call.
 
-use crate::db::{Ask, Put, Range, refused, sort_key};
+use crate::db::{Ask, Put, Range, just_below, refused, sort_key};
 use crate::due::{Due, put_due};
 use crate::error::failed;
 use crate::item::{Attributes, Item, Reader, json, n, s};
@@ -361,8 +361,8 @@ impl CallbackLog {
         limit: u16,
         now: Timestamp,
     ) -> Result<Vec<CallbackRecord>, StoreError> {
-        // `!` sorts before every character of an id, `~` behind: the one below `before`, and below all.
-        let to = before.map_or_else(|| "cb_~".to_owned(), |id| previous(id.as_str()));
+        // `~` sorts behind every digit of an id.
+        let to = before.map_or_else(|| "cb_~".to_owned(), |id| just_below(id.as_str()));
         let range = Range::Between("cb_".to_owned(), to);
         let mut ask = Ask::new(&self.0.names().tasks, keys::callbacks(app), range);
         (ask.descending, ask.limit) = (true, Some(i32::from(limit)));
@@ -415,17 +415,6 @@ impl CallbackLog {
     }
 }
 
-/// The greatest text below `id` that bounds a range: ids end in a hexadecimal digit, and `/` and `` ` `` sort right
-/// below the digits and the letters.
-fn previous(id: &str) -> String {
-    let mut text = id.to_owned();
-    let last = text.pop().unwrap_or('0');
-    let below = char::from(u8::try_from(last).unwrap_or(b'0') - 1);
-    text.push(below);
-    text.push('~');
-    text
-}
-
 /// DynamoDB's TTL is late by up to some days.
 fn is_expired(item: &Attributes, now: Timestamp) -> bool {
     Reader::new("callback", item).number("expires_at").is_ok_and(|at: i64| at <= now.seconds())
@@ -463,7 +452,7 @@ mod tests {
         let at = Timestamp::from_millis(1_795_449_600_123);
         let id = |byte: u8| CallbackId::new(at, &[byte; 12]);
         for (smaller, larger) in [(0x00, 0x01), (0x09, 0x0a), (0x9f, 0xa0), (0xaf, 0xb0), (0xfe, 0xff)] {
-            let bound = previous(id(larger).as_str());
+            let bound = just_below(id(larger).as_str());
             assert!(id(smaller).as_str() < bound.as_str() && bound.as_str() < id(larger).as_str(), "{bound}");
         }
     }

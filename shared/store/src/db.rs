@@ -423,6 +423,16 @@ pub(crate) fn refused<R>(
     error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception())
 }
 
+/// A bound below the sort key `name` and above every other one of its length before it. `name` ends in a letter or a
+/// digit: what sorts right below these stands in no sort key, and `~` sorts behind them all.
+pub(crate) fn just_below(name: &str) -> String {
+    let mut text = name.to_owned();
+    let last = text.pop().filter(char::is_ascii_alphanumeric).unwrap_or('0');
+    text.push(char::from(u8::try_from(last).unwrap_or(b'0') - 1));
+    text.push('~');
+    text
+}
+
 /// The sort key of an item.
 pub(crate) fn sort_key(item: &Attributes) -> &str {
     item.get("sk").and_then(|value| value.as_s().ok()).map_or("", String::as_str)

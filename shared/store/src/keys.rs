@@ -394,6 +394,14 @@ pub fn id_counter(name: &str) -> Key {
 
 // ---- Tokens ----
 
+/// Tokens: `AUDIT` / …: what was asked of the operator's API, by time. Calls are few: the API's throttle bounds them.
+pub const AUDIT: &str = "AUDIT";
+
+/// Tokens: `AUDIT` / `<epoch ms, 13 digits>-<random>`: one call. Callers page by it, so it needs no encoding in a URL.
+pub fn audit(at: Timestamp, random: &str) -> Key {
+    Key::new(AUDIT.to_owned(), format!("{:013}-{random}", at.millis().max(0)))
+}
+
 /// Tokens: `UPSTREAM#<kind>#<account>` / `TOKEN`: an upstream access token we hold.
 pub fn upstream_token(kind: &str, account: &str) -> Key {
     Key::new(format!("UPSTREAM#{kind}#{account}"), "TOKEN")

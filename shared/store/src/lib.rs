@@ -18,6 +18,7 @@ pub mod access;
 pub mod accounts;
 pub mod apps;
 pub mod audience;
+pub mod audit;
 pub mod breakers;
 pub mod callback_secrets;
 pub mod callbacks;

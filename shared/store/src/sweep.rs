@@ -16,6 +16,19 @@ capability! {
     Sweeper: [("dynamodb:GetItem", Tasks), ("dynamodb:PutItem", Tasks), ("dynamodb:Query", Tasks)]
 }
 
+capability! {
+    /// Reads the tasks of an id block.
+    BlockReader: [("dynamodb:Query", Tasks)]
+}
+
+impl BlockReader {
+    /// The tasks of a block, each read on its own. Eventually consistent.
+    pub async fn block(&self, block: BlockId) -> Result<Vec<(TaskId, Result<Task, StoreError>)>, StoreError> {
+        let swept = Sweeper(self.0.clone()).block(block).await?;
+        Ok(swept.into_iter().map(|(id, swept)| (id, swept.map(|swept| swept.task))).collect())
+    }
+}
+
 /// How far the sweep has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepState {

@@ -23,7 +23,7 @@ pub fn success<T: Serialize>(answer: &T) -> Reply {
 pub fn error(error: &ApiError, request_id: &str) -> Reply {
     let (errcode, errmsg) = match error {
         ApiError::Refused { code, message } => (Refusal::of_code(code).map_or(-1, Refusal::errcode), message.as_str()),
-        ApiError::Unreadable { .. } | ApiError::ContentType { .. } => {
+        ApiError::Problem { .. } | ApiError::Unreadable { .. } | ApiError::ContentType { .. } => {
             (Refusal::BodyMalformed.errcode(), Refusal::BodyMalformed.errmsg())
         }
         ApiError::TooMany { .. } => (Refusal::CallsPerMinute.errcode(), Refusal::CallsPerMinute.errmsg()),

@@ -1,5 +1,6 @@
 //! How each family tells its callers what happened. Errors become HTTP here and nowhere else.
 
+pub mod admin;
 pub mod cgi;
 pub mod push;
 pub mod wxpusher;
@@ -17,6 +18,7 @@ pub fn error_reply(family: Family, path: &str, error: &ApiError, request_id: &st
         Family::Wxpusher => wxpusher::error(path, error),
         Family::Page => page_error(error),
         Family::WechatEvent => wechat_event_error(error),
+        Family::Admin => admin::error(error),
     }
 }
 
@@ -27,7 +29,9 @@ fn wechat_event_error(error: &ApiError) -> Reply {
         ApiError::Refused { .. } | ApiError::TooMany { .. } => StatusCode::FORBIDDEN,
         ApiError::NoSuchPath => StatusCode::NOT_FOUND,
         ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        ApiError::Unreadable { .. } | ApiError::ContentType { .. } => StatusCode::BAD_REQUEST,
+        ApiError::Problem { .. } | ApiError::Unreadable { .. } | ApiError::ContentType { .. } => {
+            StatusCode::BAD_REQUEST
+        }
         ApiError::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     })
     .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
@@ -38,9 +42,10 @@ fn page_error(error: &ApiError) -> Reply {
         ApiError::NoSuchPath => (StatusCode::NOT_FOUND, "没有这个页面 / no such page"),
         ApiError::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "不支持的请求方法 / method not allowed"),
         ApiError::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "请求太频繁 / too many requests"),
-        ApiError::Refused { .. } | ApiError::Unreadable { .. } | ApiError::ContentType { .. } => {
-            (StatusCode::BAD_REQUEST, "无法处理的请求 / bad request")
-        }
+        ApiError::Refused { .. }
+        | ApiError::Problem { .. }
+        | ApiError::Unreadable { .. }
+        | ApiError::ContentType { .. } => (StatusCode::BAD_REQUEST, "无法处理的请求 / bad request"),
         ApiError::Internal { .. } => (StatusCode::SERVICE_UNAVAILABLE, "服务暂时不可用 / temporarily unavailable"),
     };
     let mut reply = Reply::new(status)

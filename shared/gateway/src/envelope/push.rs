@@ -66,7 +66,7 @@ pub fn error(error: &ApiError) -> Reply {
         ApiError::Refused { code, message } if *code == Refusal::TooLarge.code() => {
             (StatusCode::PAYLOAD_TOO_LARGE, text(message))
         }
-        ApiError::Refused { message, .. } | ApiError::Unreadable { message } => {
+        ApiError::Refused { message, .. } | ApiError::Problem { message, .. } | ApiError::Unreadable { message } => {
             (StatusCode::UNPROCESSABLE_ENTITY, text(message))
         }
         ApiError::ContentType { .. } => (StatusCode::UNPROCESSABLE_ENTITY, text("the body must be a JSON object")),
@@ -84,6 +84,7 @@ pub fn error(error: &ApiError) -> Reply {
         }
         ApiError::Internal { .. } => reply.header(header::RETRY_AFTER, &LATER_S.to_string()),
         ApiError::Refused { .. }
+        | ApiError::Problem { .. }
         | ApiError::Unreadable { .. }
         | ApiError::ContentType { .. }
         | ApiError::NoSuchPath

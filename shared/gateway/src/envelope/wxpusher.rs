@@ -41,7 +41,9 @@ pub fn success_saying<T: Serialize>(msg: &str, data: T) -> Reply {
 pub fn error(path: &str, error: &ApiError) -> Reply {
     let at = |text: &str| format!("接口 [{path}] 出现异常：{text}");
     let (status, code, msg) = match error {
-        ApiError::Refused { message, .. } => (StatusCode::OK, REFUSED, message.clone()),
+        ApiError::Refused { message, .. } | ApiError::Problem { message, .. } => {
+            (StatusCode::OK, REFUSED, message.clone())
+        }
         ApiError::Unreadable { message } => (StatusCode::OK, UNREADABLE, at(message)),
         ApiError::ContentType { sent } => {
             (StatusCode::OK, UNREADABLE, format!("服务器错误:Content type '{sent}' not supported"))
