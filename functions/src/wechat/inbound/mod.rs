@@ -24,6 +24,7 @@ use store::inbound::InboundDone;
 use store::people::People;
 use store::qrcodes::{QrCodes, QrScans};
 use store::receipts::ReceiptWriter;
+use store::windows::{Opening, WindowWriter};
 use store::{StoreError, capabilities};
 
 capabilities! {
@@ -42,6 +43,7 @@ capabilities! {
         scans: QrScans,
         callbacks: CallbackWriter,
         receipts: ReceiptWriter,
+        windows: WindowWriter,
     }
 }
 
@@ -49,7 +51,9 @@ capabilities! {
 pub(crate) fn is_to_be_done(inbound: &Inbound) -> bool {
     match &inbound.what {
         Happening::Finished(finished) => finished.iter().any(|finished| finished.end != FinishedAs::Delivered),
-        Happening::Other { .. } | Happening::OtherMessage { .. } => false,
+        Happening::Other { .. } => false,
+        // It opens a window, as a text does.
+        Happening::OtherMessage { .. } => true,
         Happening::Text { .. }
         | Happening::Subscribe { .. }
         | Happening::Unsubscribe
@@ -67,6 +71,9 @@ pub(crate) async fn act(
 ) -> Result<Option<String>, StoreError> {
     if let Some(done) = store.done.find(account, inbound).await? {
         return Ok(done.reply);
+    }
+    if let Some(opening) = opening(&inbound.what) {
+        store.windows.open(account, &inbound.from, opening, inbound.at).await?;
     }
     let doing = Doing { context, store, account, inbound };
     let reply = match &inbound.what {
@@ -87,6 +94,15 @@ pub(crate) async fn act(
         Happening::OtherMessage { .. } | Happening::Other { .. } => None,
     };
     Ok(store.done.keep(account, inbound, reply, context.clock.now()).await?.reply)
+}
+
+/// What an event lets the account send without a template, see [`store::windows`].
+const fn opening(what: &Happening) -> Option<Opening> {
+    match what {
+        Happening::Text { .. } | Happening::OtherMessage { .. } => Some(Opening::Message),
+        Happening::Subscribe { .. } | Happening::Scan { .. } | Happening::Click { .. } => Some(Opening::Gesture),
+        Happening::Unsubscribe | Happening::Finished(_) | Happening::Other { .. } => None,
+    }
 }
 
 /// One event being done.
