@@ -16,17 +16,14 @@ use axum::extract::{RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::parameter;
 use super::people::{Opening, Person};
 use super::refusal::Refusal;
-use super::template::{checked_text, recipient};
-use super::token::ordered;
-use super::{SERVICE, json_reply, parameter};
+use super::template::{answer_send, checked_text, keep, sent};
 use crate::sandbox::Sandbox;
-use crate::sandbox::faults::FaultOperation;
 use crate::sandbox::inbox::Entry;
-use crate::sandbox::reply::Arrival;
 
 /// The channel's name in the inbox and in faults.
 pub(super) const CHANNEL: &str = "wechat-custom";
@@ -54,22 +51,9 @@ pub(super) async fn send(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Response {
-    let recipient = recipient(&body);
-    let arrival = Arrival {
-        service: SERVICE,
-        operation: "message/custom/send",
-        channels: &[CHANNEL],
-        kind: FaultOperation::Send,
-        recipient: recipient.as_deref(),
-        request_bytes: body.len(),
-    };
     let access_token = parameter(query.as_deref(), "access_token");
-    sandbox
-        .answer(arrival, ordered, || match accept(&sandbox, &access_token, &method, &body) {
-            Ok(()) => json_reply(&json!({ "errcode": 0, "errmsg": "ok" })),
-            Err(refusal) => refusal.reply(),
-        })
-        .await
+    let accepted = || accept(&sandbox, &access_token, &method, &body).map(|()| sent(None));
+    answer_send(&sandbox, "message/custom/send", &[CHANNEL], &body, accepted).await
 }
 
 /// Checks a message and puts it into the inbox.
@@ -90,21 +74,16 @@ fn accept(sandbox: &Sandbox, access_token: &str, method: &Method, body: &[u8]) -
     state.custom_quota.check(now_ms)?;
     let one_line = text.replace(['\r', '\n'], " ");
     let raw = RawValue::from_string(one_line).map_err(|_| Refusal::SystemError)?;
-    sandbox
-        .inbox
-        .append(Entry {
-            at_ms: now_ms,
-            channel: CHANNEL,
-            account: &account.given.appid,
-            recipient: openid,
-            title: &title,
-            body: &shown,
-            raw: &raw,
-        })
-        .map_err(|error| {
-            tracing::error!(%error, "the sandbox inbox cannot be written");
-            Refusal::SystemError
-        })?;
+    let entry = Entry {
+        at_ms: now_ms,
+        channel: CHANNEL,
+        account: &account.given.appid,
+        recipient: openid,
+        title: &title,
+        body: &shown,
+        raw: &raw,
+    };
+    keep(sandbox, entry)?;
     state.custom_quota.count();
     *state.people.of(openid).answered.entry(answered).or_default() += 1;
     Ok(())

@@ -14,16 +14,12 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
-use serde_json::json;
 
+use super::parameter;
 use super::refusal::Refusal;
-use super::template::{card, check_values, kept, read, recipient, template};
-use super::token::ordered;
-use super::{SERVICE, json_reply, parameter};
+use super::template::{answer_send, card, check_values, keep, kept, read, sent, template};
 use crate::sandbox::Sandbox;
-use crate::sandbox::faults::FaultOperation;
 use crate::sandbox::inbox::Entry;
-use crate::sandbox::reply::Arrival;
 use crate::sandbox::world::WechatKind;
 
 /// The channel's name in the inbox and in faults.
@@ -36,22 +32,9 @@ pub(super) async fn send(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Response {
-    let recipient = recipient(&body);
-    let arrival = Arrival {
-        service: SERVICE,
-        operation: "message/subscribe/send",
-        channels: &[CHANNEL],
-        kind: FaultOperation::Send,
-        recipient: recipient.as_deref(),
-        request_bytes: body.len(),
-    };
     let access_token = parameter(query.as_deref(), "access_token");
-    sandbox
-        .answer(arrival, ordered, || match accept(&sandbox, &access_token, &method, &body) {
-            Ok(msgid) => json_reply(&json!({ "errcode": 0, "errmsg": "ok", "msgid": msgid })),
-            Err(refusal) => refusal.reply(),
-        })
-        .await
+    let accepted = || accept(&sandbox, &access_token, &method, &body).map(|msgid| sent(Some(msgid)));
+    answer_send(&sandbox, "message/subscribe/send", &[CHANNEL], &body, accepted).await
 }
 
 /// Checks a message and puts it into the inbox; its msgid.
@@ -78,21 +61,16 @@ fn accept(sandbox: &Sandbox, access_token: &str, method: &Method, body: &[u8]) -
     }
     let msgid = state.next_msgid(now_ms);
     let (title, shown) = card(template, &request.data);
-    sandbox
-        .inbox
-        .append(Entry {
-            at_ms: now_ms,
-            channel: CHANNEL,
-            account: &account.given.appid,
-            recipient: openid,
-            title: &title,
-            body: &shown,
-            raw: &kept(text, msgid)?,
-        })
-        .map_err(|error| {
-            tracing::error!(%error, "the sandbox inbox cannot be written");
-            Refusal::SystemError
-        })?;
+    let entry = Entry {
+        at_ms: now_ms,
+        channel: CHANNEL,
+        account: &account.given.appid,
+        recipient: openid,
+        title: &title,
+        body: &shown,
+        raw: &kept(text, msgid)?,
+    };
+    keep(sandbox, entry)?;
     if let Some(left) = state.people.of(openid).grants.get_mut(id) {
         *left -= 1;
     }

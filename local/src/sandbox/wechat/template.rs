@@ -72,26 +72,54 @@ pub(super) async fn send(
     RawQuery(query): RawQuery,
     body: Bytes,
 ) -> Response {
-    let recipient = recipient(&body);
+    let access_token = parameter(query.as_deref(), "access_token");
+    let accepted = || accept(&sandbox, &access_token, &method, &body).map(|msgid| sent(Some(msgid)));
+    answer_send(&sandbox, "message/template/send", &[CHANNEL], &body, accepted).await
+}
+
+/// The answer to a message that was accepted.
+pub(super) fn sent(msgid: Option<i64>) -> Value {
+    let mut answer = json!({ "errcode": 0, "errmsg": "ok" });
+    if let Some(msgid) = msgid {
+        answer["msgid"] = json!(msgid);
+    }
+    answer
+}
+
+/// Answers a send with what `accepted` makes of it, faults apart.
+pub(super) async fn answer_send(
+    sandbox: &Sandbox,
+    operation: &'static str,
+    channels: &'static [&'static str],
+    body: &[u8],
+    accepted: impl FnOnce() -> Result<Value, Refusal>,
+) -> Response {
+    let recipient = recipient(body);
     let arrival = Arrival {
         service: SERVICE,
-        operation: "message/template/send",
-        channels: &[CHANNEL],
+        operation,
+        channels,
         kind: FaultOperation::Send,
         recipient: recipient.as_deref(),
         request_bytes: body.len(),
     };
-    let access_token = parameter(query.as_deref(), "access_token");
-    sandbox
-        .answer(arrival, ordered, || match accept(&sandbox, &access_token, &method, &body) {
-            Ok(msgid) => json_reply(&json!({ "errcode": 0, "errmsg": "ok", "msgid": msgid })),
-            Err(refusal) => refusal.reply(),
-        })
-        .await
+    let reply = || match accepted() {
+        Ok(answer) => json_reply(&answer),
+        Err(refusal) => refusal.reply(),
+    };
+    sandbox.answer(arrival, ordered, reply).await
+}
+
+/// Puts a message into the inbox.
+pub(super) fn keep(sandbox: &Sandbox, entry: Entry<'_>) -> Result<(), Refusal> {
+    sandbox.inbox.append(entry).map(|_| ()).map_err(|error| {
+        tracing::error!(%error, "the sandbox inbox cannot be written");
+        Refusal::SystemError
+    })
 }
 
 /// Whom a message is for, as far as its body can be read.
-pub(super) fn recipient(body: &[u8]) -> Option<String> {
+fn recipient(body: &[u8]) -> Option<String> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(request)) => request.get("touser")?.as_str().map(str::to_owned),
         _ => None,
@@ -126,21 +154,16 @@ fn accept(sandbox: &Sandbox, access_token: &str, method: &Method, body: &[u8]) -
 
     let msgid = state.next_msgid(now_ms);
     let (title, shown) = card(template, &request.data);
-    sandbox
-        .inbox
-        .append(Entry {
-            at_ms: now_ms,
-            channel: CHANNEL,
-            account: &account.given.appid,
-            recipient: openid,
-            title: &title,
-            body: &shown,
-            raw: &kept(text, msgid)?,
-        })
-        .map_err(|error| {
-            tracing::error!(%error, "the sandbox inbox cannot be written");
-            Refusal::SystemError
-        })?;
+    let entry = Entry {
+        at_ms: now_ms,
+        channel: CHANNEL,
+        account: &account.given.appid,
+        recipient: openid,
+        title: &title,
+        body: &shown,
+        raw: &kept(text, msgid)?,
+    };
+    keep(sandbox, entry)?;
     state.quota.count();
     if let Some(id) = id {
         state.repeats.remember(openid, id, now_ms, msgid);
