@@ -2,7 +2,7 @@
 //! accounts, and what was asked of it by whom. `docs/admin.md` shows how it is used, `GET /admin/openapi.json` says all
 //! of it.
 //!
-//! One function with a router of its own ([`table::ROUTES`]): it is no endpoint that other programs were written for,
+//! One function with a router of its own ([`table`]): it is no endpoint that other programs were written for,
 //! and is called by people. A file per kind of thing; what a handler reads and answers is a type, from which the
 //! document is drawn up.
 //!
