@@ -106,7 +106,7 @@ impl QrScans {
     }
 
     /// Whether the caller is to ask WeChat for the code's address. Of all who look at a new code at once one is; when it
-    /// got no answer, another may after [`ASKING`].
+    /// got no answer, another may after `ASKING`.
     pub async fn may_ask(&self, code: &Code, way: Way, now: Timestamp) -> Result<bool, StoreError> {
         let (target, asked) = attributes(way);
         let update = Update::default()
