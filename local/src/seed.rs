@@ -16,6 +16,7 @@ use store::accounts::AccountWriter;
 use store::apps::{AppWriter, Senders, Topics};
 use store::follows::{FollowWriter, Person};
 use store::people::Spts;
+use store::push_keys::{PushKeyEntry, PushKeyWriter};
 use store::{Capability, Store, StoreError};
 
 /// Token of app 1.
@@ -233,12 +234,13 @@ pub async fn demo(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     let (accesses, secret) = (AccessWriter::open(store), Secret::new(SECRET.to_owned()));
     let (mini_program, push_key) = (mini_program(), Secret::new(PUSH_KEY.to_owned()));
     let (access, mini_program_access) = (access(), mini_program_access());
+    let (push_keys, push_key_entry) = (PushKeyWriter::open(store), PushKeyEntry::of(&push_key, None, now));
     futures::try_join!(
         accounts.put(&account),
         accounts.put(&mini_program),
         accesses.put(&account.id, &access, &secret),
         accesses.put(&mini_program.id, &mini_program_access, &secret),
-        accesses.put_push_key(&account.id, &push_key),
+        push_keys.issue(&account.id, &push_key, &push_key_entry),
         follows.put_people(&people),
         follows.put_app_follows(first.app.id, &of_app),
         follows.put_topic_follows(first.app.id, first_topic.id, 0, &of_topic),

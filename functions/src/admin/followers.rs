@@ -4,8 +4,8 @@ use super::apps::given;
 use super::auth::not_found;
 use super::call::{Call, Page, PageQuery, optional};
 use gateway::ApiError;
-use model::follow::{FollowRecord, ListFilter};
-use model::ids::{AppId, FollowId, Uid};
+use model::follow::{Bond, FollowRecord, Followed, ListFilter};
+use model::ids::{AppId, FollowId, TopicId, Uid};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,51 @@ pub(super) struct FollowerChange {
     rejected: Option<bool>,
 }
 
+/// How a user stands to an app and its topics.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct UserView {
+    /// Who.
+    uid: String,
+    /// The app, when the user had anything to do with it, then topics.
+    items: Vec<BondView>,
+}
+
+/// How a user stands to the app or to a topic of it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct BondView {
+    /// The topic; `null` for the app itself.
+    topic: Option<u64>,
+    /// The record id of the follow; `null` when the user does not follow.
+    follower: Option<u64>,
+    /// The app has blocked the user here.
+    rejected: bool,
+    /// Paid until, epoch ms; 0 when never.
+    paid_until_ms: i64,
+}
+
+impl From<Bond> for BondView {
+    fn from(bond: Bond) -> Self {
+        Self {
+            topic: bond.followed.topic().map(TopicId::get),
+            follower: bond.follow.map(FollowId::get),
+            rejected: bond.rejected,
+            paid_until_ms: bond.pay_end_ms.millis(),
+        }
+    }
+}
+
+/// A block, or the end of one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserChange {
+    /// The topic; left out, the app itself.
+    topic: Option<u64>,
+    /// Whether the user is blocked.
+    rejected: bool,
+}
+
 /// GET /admin/apps/{app}/followers
 pub(super) async fn list(call: Call<'_>, query: FollowerQuery) -> Result<Page<FollowerView>, ApiError> {
     let app = call.app().await?.app.id;
@@ -121,6 +166,29 @@ pub(super) async fn edit(call: Call<'_>, change: FollowerChange) -> Result<Follo
         return Err(not_found());
     }
     get(call).await
+}
+
+/// GET /admin/apps/{app}/users/{uid}
+pub(super) async fn user(call: Call<'_>) -> Result<UserView, ApiError> {
+    let (app, uid) = (AppId::new(call.number("app")?), Uid::parse(call.text("uid")).map_err(|_| not_found())?);
+    let bonds = call.store.followers.bonds(app, &uid).await?;
+    if bonds.is_empty() {
+        return Err(not_found());
+    }
+    Ok(UserView { uid: uid.as_str().to_owned(), items: bonds.into_iter().map(BondView::from).collect() })
+}
+
+/// PATCH /admin/apps/{app}/users/{uid}
+///
+/// A follow that is removed keeps its block, and has no record id any more by which the block could be lifted.
+pub(super) async fn edit_user(call: Call<'_>, change: UserChange) -> Result<UserView, ApiError> {
+    let (app, uid) = (AppId::new(call.number("app")?), Uid::parse(call.text("uid")).map_err(|_| not_found())?);
+    let followed = change.topic.map_or(Followed::App, |topic| Followed::Topic(TopicId::new(topic)));
+    let now = call.context.clock.now();
+    if !call.store.following.set_block(app, followed, &uid, change.rejected, now).await? {
+        return Err(not_found());
+    }
+    user(call).await
 }
 
 fn ids(call: &Call<'_>) -> Result<(AppId, FollowId), ApiError> {

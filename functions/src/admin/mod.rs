@@ -41,6 +41,7 @@ use store::following::Following;
 use store::ids::IdHead;
 use store::payments::Payments;
 use store::plan::PlanReader;
+use store::push_keys::PushKeyWriter;
 use store::records::RecordReader;
 use store::sweep::BlockReader;
 use store::tasks::TaskReader;
@@ -63,6 +64,7 @@ capabilities! {
         account_writer: AccountWriter,
         access: Access,
         access_writer: AccessWriter,
+        push_keys: PushKeyWriter,
         /// What the channels' token holder uses, for a test message.
         tokens: UpstreamTokens,
         callback_secrets: CallbackSecretWriter,

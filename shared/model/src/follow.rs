@@ -95,6 +95,19 @@ impl FollowRecord {
     }
 }
 
+/// How a user stands to an app or a topic of it, following it or not: a block and a paid period outlive the follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bond {
+    /// To what.
+    pub followed: Followed,
+    /// The follow; `None` when the user has left, was removed, or never followed.
+    pub follow: Option<FollowId>,
+    /// The app has blocked the user here.
+    pub rejected: bool,
+    /// Paid until; zero when never paid.
+    pub pay_end_ms: Timestamp,
+}
+
 /// A follow in a list of followers is of one of four classes. Each has its own list, so that a filter reads nothing
 /// that it leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,8 +1,10 @@
-//! How back ends of a WeChat account prove themselves to us (Apps table): the secret and the push keys that we issued,
-//! as hashes, and the key that signs their access tokens, sealed.
+//! How back ends of a WeChat account prove themselves to us (Apps table): the secret that we issued, as a hash, and the
+//! key that signs their access tokens, sealed. Push keys are in [`crate::push_keys`].
 
+use crate::db::Put;
 use crate::item::{Item, Reader, json, s};
 use crate::keys::{self, hash};
+use crate::revision::Revision;
 use crate::seal::{Opener, Sealer};
 use crate::{Capability, Grant, Resource, Store, StoreError};
 use model::account::AccountAccess;
@@ -29,7 +31,7 @@ impl Capability for Access {
     }
 }
 
-/// Issues secrets and push keys.
+/// Issues secrets, and says what may be done with them.
 #[derive(Clone)]
 pub struct AccessWriter {
     store: Store,
@@ -48,11 +50,6 @@ impl Capability for AccessWriter {
     }
 }
 
-capability! {
-    /// Says for which account a push key speaks.
-    PushKeys: [("dynamodb:GetItem", Apps)]
-}
-
 /// An account as its back ends meet it.
 #[derive(Debug, Clone)]
 pub struct Accessible {
@@ -60,6 +57,7 @@ pub struct Accessible {
     pub access: AccountAccess,
     /// What signs its access tokens. It changes with the secret, so tokens of an earlier secret are worth nothing.
     pub token_key: Secret<String>,
+    revision: Revision,
 }
 
 impl Accessible {
@@ -77,42 +75,80 @@ impl Access {
         let Some(item) = self.store.get(&self.store.names().apps, key, true).await? else { return Ok(None) };
         let reader = Reader::new("account access", &item);
         let token_key = self.opener.unseal(&owner(account), reader.string("token_key")?).await?;
-        Ok(Some(Accessible { access: reader.json("access")?, token_key }))
-    }
-}
-
-impl PushKeys {
-    /// The account that `key` speaks for; `None` for a key that is unknown or was withdrawn. Strongly consistent.
-    pub async fn account(&self, key: &Secret<String>) -> Result<Option<AccountId>, StoreError> {
-        let item = self.0.get(&self.0.names().apps, keys::push_key(&hash(key.expose())), true).await?;
-        item.map(|item| Reader::new("push key", &item).string("account").map(AccountId::new)).transpose()
+        let revision = Revision::of("account access", &item)?;
+        Ok(Some(Accessible { access: reader.json("access")?, token_key, revision }))
     }
 }
 
 impl AccessWriter {
-    /// Writes what an account's back ends may do, with `secret` as the one that they prove themselves by from now on:
-    /// tokens that were issued for an earlier one die with this.
+    /// Writes what an account's back ends may do, with `secret` as the one that they prove themselves by from now on,
+    /// whatever stands there: for filling a table that nobody uses yet.
     pub async fn put(
         &self,
         account: &AccountId,
         access: &AccountAccess,
         secret: &Secret<String>,
     ) -> Result<(), StoreError> {
-        let access = AccountAccess { secret_hash: hash(secret.expose()), ..access.clone() };
-        let token_key = Secret::new(Alphanumeric.sample_string(&mut rand::rng(), 43));
-        let key = keys::access(account);
-        let item = Item::keyed(key.pk, key.sk)
-            .with("access", s(json("account access", &access)?))
-            .with("token_key", s(self.sealer.seal(&owner(account), &token_key).await?))
-            .build();
+        let item = self.item(account, access, secret).await?.build();
         self.store.put(&self.store.names().apps, item).await
     }
 
-    /// Lets `key` speak for `account`.
-    pub async fn put_push_key(&self, account: &AccountId, key: &Secret<String>) -> Result<(), StoreError> {
-        let at = keys::push_key(&hash(key.expose()));
-        let item = Item::keyed(at.pk, at.sk).with("account", s(account.as_str())).build();
-        self.store.put(&self.store.names().apps, item).await
+    /// Writes what an account's back ends may do over what was `seen` (`None`: nothing), with `secret` as the one that
+    /// they prove themselves by from now on: tokens that were issued for an earlier one die with this. `false` when
+    /// somebody has changed it since.
+    pub async fn issue(
+        &self,
+        account: &AccountId,
+        access: &AccountAccess,
+        secret: &Secret<String>,
+        seen: Option<&Accessible>,
+    ) -> Result<bool, StoreError> {
+        let item = self.item(account, access, secret).await?;
+        let table = &self.store.names().apps;
+        match seen {
+            Some(seen) => self.store.put_over(table, item, seen.revision).await,
+            None => Ok(matches!(self.store.put_new(table, item.build()).await?, Put::Written)),
+        }
+    }
+
+    /// Writes what an account's back ends may do over what was `seen`; secret and tokens stay as they are. `false` when
+    /// somebody has changed it since.
+    pub async fn change(
+        &self,
+        account: &AccountId,
+        access: &AccountAccess,
+        seen: &Accessible,
+    ) -> Result<bool, StoreError> {
+        let access = AccountAccess {
+            secret_hash: seen.access.secret_hash.clone(),
+            secret_version: seen.access.secret_version,
+            ..access.clone()
+        };
+        let item = self.sealed(account, &access, &seen.token_key).await?;
+        self.store.put_over(&self.store.names().apps, item, seen.revision).await
+    }
+
+    async fn item(
+        &self,
+        account: &AccountId,
+        access: &AccountAccess,
+        secret: &Secret<String>,
+    ) -> Result<Item, StoreError> {
+        let access = AccountAccess { secret_hash: hash(secret.expose()), ..access.clone() };
+        let token_key = Secret::new(Alphanumeric.sample_string(&mut rand::rng(), 43));
+        self.sealed(account, &access, &token_key).await
+    }
+
+    async fn sealed(
+        &self,
+        account: &AccountId,
+        access: &AccountAccess,
+        token_key: &Secret<String>,
+    ) -> Result<Item, StoreError> {
+        let key = keys::access(account);
+        Ok(Item::keyed(key.pk, key.sk)
+            .with("access", s(json("account access", access)?))
+            .with("token_key", s(self.sealer.seal(&owner(account), token_key).await?)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! WeChat accounts (Apps table): the secrets sealed, all else as it is.
 
-use crate::db::{Ask, Range, sort_key};
+use crate::db::{Ask, Put, Range, sort_key};
 use crate::item::{Attributes, Item, Reader, json, s};
+use crate::revision::Revision;
 use crate::seal::{Opener, Sealer};
 use crate::{Capability, Grant, Resource, Store, StoreError, keys};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -58,6 +59,24 @@ impl Accounts {
         self.read(id, &item).await.map(Some)
     }
 
+    /// The account as it stands now, to be changed and given to [`AccountWriter::replace`]. Strongly consistent.
+    pub async fn for_change(&self, id: &AccountId) -> Result<Option<Standing>, StoreError> {
+        let Some(item) = self.store.get(&self.store.names().apps, keys::account(id), true).await? else {
+            return Ok(None);
+        };
+        let revision = Revision::of("account", &item)?;
+        match self.read(id, &item).await {
+            Ok(account) => Ok(Some(Standing { account, is_broken: false, revision })),
+            Err(StoreError::Seal(_)) => {
+                let notice_template = notice_template(&Reader::new("account", &item))?;
+                let secret = Secret::new(String::new());
+                let account = WechatAccount { id: id.clone(), secret, notice_template, callback: None };
+                Ok(Some(Standing { account, is_broken: true, revision }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Every account, each read on its own: one whose secret cannot be opened spoils no other.
     pub async fn all(&self) -> Result<Vec<(AccountId, Result<WechatAccount, StoreError>)>, StoreError> {
         let ask = Ask::new(&self.store.names().apps, keys::ACCOUNTS.to_owned(), Range::All);
@@ -73,8 +92,7 @@ impl Accounts {
     async fn read(&self, id: &AccountId, item: &Attributes) -> Result<WechatAccount, StoreError> {
         let reader = Reader::new("account", item);
         let secret = self.opener.unseal(&owner(id), reader.string("secret")?).await?;
-        let notice_template: Option<NoticeTemplate> =
-            reader.has("notice_template").then(|| reader.json("notice_template")).transpose()?;
+        let notice_template = notice_template(&reader)?;
         let callback = match reader.has("callback") {
             true => Some(self.read_callback(id, &reader).await?),
             false => None,
@@ -97,6 +115,21 @@ impl Accounts {
     }
 }
 
+/// An account that is about to be changed.
+#[derive(Debug)]
+pub struct Standing {
+    /// The account. Without secret and callback when these cannot be opened.
+    pub account: WechatAccount,
+    /// Its secrets cannot be opened: they were sealed under a key that is gone.
+    pub is_broken: bool,
+    /// Which state of it this is.
+    pub revision: Revision,
+}
+
+fn notice_template(reader: &Reader<'_>) -> Result<Option<NoticeTemplate>, StoreError> {
+    reader.has("notice_template").then(|| reader.json("notice_template")).transpose()
+}
+
 /// What of an account's callback is no secret.
 #[derive(Serialize, Deserialize)]
 struct CallbackInTheOpen {
@@ -105,8 +138,28 @@ struct CallbackInTheOpen {
 }
 
 impl AccountWriter {
-    /// Writes an account.
+    /// Writes an account, whatever stands there.
     pub async fn put(&self, account: &WechatAccount) -> Result<(), StoreError> {
+        let item = self.item(account).await?.build();
+        self.store.put(&self.store.names().apps, item).await
+    }
+
+    /// Writes an account that is not there yet; `false` when it is.
+    pub async fn create(&self, account: &WechatAccount) -> Result<bool, StoreError> {
+        let item = self.item(account).await?.build();
+        Ok(match self.store.put_new(&self.store.names().apps, item.clone()).await? {
+            Put::Written => true,
+            // What stands there may be ours: the SDK repeats a call whose answer was lost.
+            Put::Refused(standing) => standing.as_ref() == Some(&item),
+        })
+    }
+
+    /// Writes an account over the one that was read; `false` when somebody has changed it since.
+    pub async fn replace(&self, account: &WechatAccount, seen: Revision) -> Result<bool, StoreError> {
+        self.store.put_over(&self.store.names().apps, self.item(account).await?, seen).await
+    }
+
+    async fn item(&self, account: &WechatAccount) -> Result<Item, StoreError> {
         let key = keys::account(&account.id);
         let template = account.notice_template.as_ref().map(|template| json("account", template)).transpose()?;
         let mut item = Item::keyed(key.pk, key.sk)
@@ -123,7 +176,7 @@ impl AccountWriter {
                 }
             }
         }
-        self.store.put(&self.store.names().apps, item.build()).await
+        Ok(item)
     }
 
     async fn sealed(&self, id: &AccountId, secret: &Secret<String>) -> Result<AttributeValue, StoreError> {

@@ -17,7 +17,7 @@ use crate::keys;
 use crate::relations::{Relation, Relations};
 use futures::future::try_join_all;
 use model::clock::Timestamp;
-use model::follow::{FollowRecord, Followed, ListClass, ListFilter, StretchCount, locate};
+use model::follow::{Bond, FollowRecord, Followed, ListClass, ListFilter, StretchCount, locate};
 use model::ids::{AppId, FollowId, TopicId, Uid};
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime};
@@ -168,6 +168,23 @@ impl Followers {
         }
         records.sort_unstable_by_key(|record| std::cmp::Reverse((record.created_ms, record.id)));
         Ok(records)
+    }
+
+    /// How `uid` stands to `app` and its topics, the app first; also where the user has left or was removed.
+    pub async fn bonds(&self, app: AppId, uid: &Uid) -> Result<Vec<Bond>, StoreError> {
+        let ask = Ask::new(&self.0.names().users, keys::user(uid).pk, Range::All);
+        let mut bonds = Vec::new();
+        for item in self.0.query_all(&ask).await? {
+            let relation = Relation::read(&item)?.filter(|relation| relation.app == app);
+            bonds.extend(relation.map(|Relation { followed, follow_id, rejected, pay_end_ms, .. }| Bond {
+                followed,
+                follow: follow_id,
+                rejected,
+                pay_end_ms,
+            }));
+        }
+        bonds.sort_unstable_by_key(|bond| bond.followed);
+        Ok(bonds)
     }
 
     /// The follow of `app` with the record id `id`; `None` when it is gone, never was, or is another app's.

@@ -103,6 +103,11 @@ pub fn push_key(key_hash: &str) -> Key {
     Key::new(format!("PUSHKEY#{key_hash}"), "ACCOUNT")
 }
 
+/// Apps: `ACCESS#<appid>` / `PUSHKEY#<sha256 of the key, hex>`: the same key in the list of its account.
+pub fn push_key_listed(account: &AccountId, key_hash: &str) -> Key {
+    Key::new(format!("ACCESS#{account}"), format!("PUSHKEY#{key_hash}"))
+}
+
 /// Apps: `SEAL` / `<key id>`: a wrapped data key that seals secrets.
 pub fn data_key(id: &str) -> Key {
     Key::new(DATA_KEYS.to_owned(), id)

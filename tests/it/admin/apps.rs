@@ -194,3 +194,38 @@ async fn a_call_is_found_with_its_outcome() {
     assert_eq!(ask(&town, Method::GET, "/admin/messages/999999", Value::Null).await.status.as_u16(), 404);
     town.close().await;
 }
+
+/// A block outlives its follow, and can be lifted all the same, by nobody but the app that made it.
+#[tokio::test]
+async fn the_block_of_a_follow_that_is_gone_can_be_lifted() {
+    let town = Town::demo().await;
+    let path = format!("/admin/apps/1/users/{FIRST}");
+    let bonds = done(&town, 200, Method::GET, &path, Value::Null).await;
+    let follower = bonds["items"][0]["follower"].as_u64().expect("follows the app");
+    assert_eq!(bonds["items"].as_array().map(Vec::len), Some(2), "the app and its topic: {bonds}");
+    let call = async |method: Method, path: &str, query: String| {
+        let path = format!("{path}?appToken={}&{query}", local::seed::APP_TOKEN);
+        assert_eq!(town.api.send(method, &path, &[], "").await.code(), 1000);
+    };
+    call(Method::PUT, "/api/fun/reject", format!("id={follower}&reject=true")).await;
+    call(Method::DELETE, "/api/fun/remove", format!("id={follower}")).await;
+    let app = async || done(&town, 200, Method::GET, &path, Value::Null).await["items"][0].clone();
+    assert_eq!(app().await, json!({ "topic": null, "follower": null, "rejected": true, "paid_until_ms": 0 }));
+    let types = async || {
+        let act = json!({ "openid": local::seed::openid(1).as_str(), "event": "text", "content": "#1" });
+        let path = format!("/sandbox/wechat/{}/events", local::seed::ACCOUNT);
+        town.sandbox.post(&path, &act).await.json()["reply"]["text"].as_str().unwrap_or_default().to_owned()
+    };
+    assert!(types().await.contains("拉黑"));
+    let other = format!("/admin/apps/2/users/{FIRST}");
+    refused(&town, 404, "not_found", Method::PATCH, &other, json!({ "rejected": false })).await;
+    refused(&town, 404, "not_found", Method::GET, &other, Value::Null).await;
+    refused(&town, 404, "not_found", Method::PATCH, &path, json!({ "topic": 99, "rejected": false })).await;
+    assert!(types().await.contains("拉黑"), "another app lifts nothing");
+    done(&town, 200, Method::PATCH, &path, json!({ "rejected": false })).await;
+    types().await;
+    let after = app().await;
+    assert_eq!(after["rejected"], false);
+    assert!(after["follower"].as_u64().is_some_and(|id| id != follower), "{after}");
+    town.close().await;
+}

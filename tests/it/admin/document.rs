@@ -11,7 +11,7 @@ use support::{Answer, Town, until};
 
 /// What every operation is tried with: a path that exists in the world below, and a body that is accepted.
 fn samples(world: &World) -> Vec<(Method, &'static str, String, Value)> {
-    let World { product, follower, callback, message } = world;
+    let World { product, follower, callback, message, push_key } = world;
     let account = seed::ACCOUNT;
     let get = |path: &'static str, real: String| (Method::GET, path, real, Value::Null);
     let template = json!({ "template_id": "demo-keyword", "fields": [{ "key": "first", "shows": "summary" }, { "key": "keyword1", "shows": "summary" }, { "key": "keyword2", "shows": "reference" }, { "key": "keyword3", "shows": "time" }, { "key": "remark", "shows": "hint" }] });
@@ -50,6 +50,13 @@ fn samples(world: &World) -> Vec<(Method, &'static str, String, Value)> {
             "/admin/apps/{app}/followers/{follower}",
             format!("/admin/apps/1/followers/{follower}"),
             json!({ "remark": "x" }),
+        ),
+        get("/admin/apps/{app}/users/{uid}", format!("/admin/apps/1/users/{FIRST}")),
+        (
+            Method::PATCH,
+            "/admin/apps/{app}/users/{uid}",
+            format!("/admin/apps/1/users/{FIRST}"),
+            json!({ "topic": 1, "rejected": true }),
         ),
         get("/admin/apps/{app}/products", "/admin/apps/1/products".to_owned()),
         (
@@ -100,16 +107,30 @@ fn samples(world: &World) -> Vec<(Method, &'static str, String, Value)> {
             format!("/admin/accounts/{account}/test"),
             json!({ "openid": seed::openid(1).as_str() }),
         ),
+        get("/admin/accounts/{appid}/access", format!("/admin/accounts/{account}/access")),
         (
-            Method::POST,
+            Method::PATCH,
             "/admin/accounts/{appid}/access",
             format!("/admin/accounts/{account}/access"),
             json!({ "templates": ["demo-keyword"], "mappings": { "demo-form": { "template_id": "demo-subscribe", "keys": { "keyword1": "thing1" } } } }),
         ),
         (
             Method::POST,
+            "/admin/accounts/{appid}/access",
+            format!("/admin/accounts/{account}/access"),
+            json!({ "calls_per_day": 5 }),
+        ),
+        get("/admin/accounts/{appid}/push-keys", format!("/admin/accounts/{account}/push-keys")),
+        (
+            Method::POST,
             "/admin/accounts/{appid}/push-keys",
             format!("/admin/accounts/{account}/push-keys"),
+            json!({ "name": "shop" }),
+        ),
+        (
+            Method::DELETE,
+            "/admin/accounts/{appid}/push-keys/{key}",
+            format!("/admin/accounts/{account}/push-keys/{push_key}"),
             Value::Null,
         ),
         get("/admin/audit", "/admin/audit?limit=3".to_owned()),
@@ -122,6 +143,7 @@ struct World {
     follower: u64,
     callback: String,
     message: u64,
+    push_key: String,
 }
 
 async fn world(town: &Town, receiver: &Receiver) -> World {
@@ -137,7 +159,9 @@ async fn world(town: &Town, receiver: &Receiver) -> World {
     let followers = done(town, 200, Method::GET, "/admin/apps/1/followers", Value::Null).await;
     let follower = followers["items"][0]["id"].as_u64().expect("an id");
     let message = town.send(json!({ "content": "x", "uids": [FIRST] })).await.message_id();
-    World { product, follower, callback, message }
+    let keys = done(town, 200, Method::GET, &format!("/admin/accounts/{}/push-keys", seed::ACCOUNT), Value::Null).await;
+    let push_key = keys["items"][0]["id"].as_str().expect("the demo key").to_owned();
+    World { product, follower, callback, message, push_key }
 }
 
 /// Says what of `value` is not as `schema` says.

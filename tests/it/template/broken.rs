@@ -1,7 +1,9 @@
 //! Mistakes made on purpose: each rule must say what is wrong.
 
 use super::project::Project;
-use super::{Rule, alarms, channels, egress, environment, functions, permissions, queues, references, storage};
+use super::{
+    Rule, alarms, channels, egress, environment, functions, permissions, queues, references, storage, throttle,
+};
 use serde_json::{Value, json};
 
 impl Project {
@@ -327,6 +329,19 @@ fn storage_that_is_open_forgets_or_never_forgets() {
     noticed(storage::key, "never renewed", |p| p.remove("SealKey/Properties/EnableKeyRotation"));
     noticed(storage::logs, "kept for ever", |p| p.remove("Logs/Properties/RetentionInDays"));
     noticed(storage::logs, "PageFunction", |p| p.set("PageFunction/Properties/LoggingConfig", json!({})));
+}
+
+#[test]
+fn an_api_without_limits() {
+    let rule = throttle::limits;
+    noticed(rule, "ThrottlingRateLimit", |p| p.remove("HttpApi/Properties/RouteSettings"));
+    noticed(rule, "ThrottlingBurstLimit", |p| {
+        p.set("HttpApi/Properties/DefaultRouteSettings/ThrottlingBurstLimit", json!(1));
+    });
+    noticed(rule, "is no route", |p| {
+        let limits = p.template["Resources"]["HttpApi"]["Properties"]["DefaultRouteSettings"].clone();
+        p.set("HttpApi/Properties/RouteSettings", json!({ "GET /nowhere": limits }));
+    });
 }
 
 #[test]

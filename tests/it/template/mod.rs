@@ -14,6 +14,7 @@ pub(crate) mod project;
 mod queues;
 mod references;
 mod storage;
+mod throttle;
 
 use project::Project;
 
@@ -39,6 +40,11 @@ fn api_events_are_the_routes() {
 #[test]
 fn workers_are_called_by_their_queues_and_schedules() {
     holds(functions::triggers);
+}
+
+#[test]
+fn the_operators_api_lets_less_through() {
+    holds(throttle::limits);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::{PUSH, Shop, both, openid};
 use http::Method;
 use local::{Options, seed};
 use serde_json::{Value, json};
+use store::push_keys::{PushKeyEntry, PushKeyWriter};
 use support::{Answer, crowd_openid};
 
 fn refused(answer: &Answer) -> (u16, String) {
@@ -86,9 +87,11 @@ async fn the_same_idempotency_key_is_the_same_push() {
 async fn a_push_is_its_accounts_own() {
     let shop = Shop::open().await;
     let id = shop.pushed(&both(&[1])).await;
-    let writer = <store::access::AccessWriter as store::Capability>::open(shop.town.stack.store());
+    let writer = <PushKeyWriter as store::Capability>::open(shop.town.stack.store());
     let mini = model::ids::AccountId::new(seed::MINI_PROGRAM);
-    writer.put_push_key(&mini, &model::secret::Secret::new("other-key".to_owned())).await.expect("a key");
+    let key = model::secret::Secret::new("other-key".to_owned());
+    let entry = PushKeyEntry::of(&key, None, shop.town.now());
+    writer.issue(&mini, &key, &entry).await.expect("a key");
     let ask = |key: &'static str, id: String| {
         let api = shop.town.api.clone();
         async move { api.send(Method::GET, &format!("{PUSH}/{id}"), &[("authorization", key)], "").await }
