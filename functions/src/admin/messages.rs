@@ -102,11 +102,13 @@ async fn view(call: &Call<'_>, task: &Task) -> Result<MessageView, ApiError> {
         owner: match &task.owner {
             Owner::App(app) => format!("app:{app}"),
             Owner::Account(account) => format!("account:{account}"),
+            Owner::Mobile(app) => format!("mobile:{app}"),
         },
         accepted_ms: task.accepted_ms.millis(),
         summary: match &task.content {
             Content::Page(page) => Some(page.summary.clone()),
             Content::Wechat(_) => None,
+            Content::Push(push) => Some(push.notification.title.clone()),
         },
         recipients: task.direct_count,
         topics: task.topics.iter().map(|topic| topic.topic_id).map(TopicId::get).collect(),

@@ -15,7 +15,7 @@ use model::channel::Address;
 use model::clock::Timestamp;
 use model::ids::{AppId, FollowId, Owner, TaskId};
 use model::limits::{BATCH_BYTES, BATCH_RECIPIENTS, PAGE_BATCHES};
-use model::message::{Message, Naming, Notice};
+use model::message::{Message, Naming, Notice, PushMessage};
 use model::quota;
 use model::task::{Content, Task, TopicTarget};
 use model::wechat::WechatMessage;
@@ -296,6 +296,9 @@ impl Run<'_> {
                 url: format!("{}/m/{}", self.context.config.public_url, task.page_key()),
             }),
             Content::Wechat(content) => Message::Wechat(WechatMessage { naming, content: content.clone() }),
+            Content::Push(push) => {
+                Message::Push(PushMessage { task: task.id, notification: Box::new(push.notification.clone()) })
+            }
         }
     }
 

@@ -5,7 +5,6 @@
 use gateway::error::causes;
 use gateway::metrics::Metric;
 use gateway::{Context, Function, Invocation, WorkerError, schedule_function};
-use provider::channel::Credentials;
 use store::accounts::Accounts;
 use store::capabilities;
 use store::tokens::UpstreamTokens;
@@ -32,7 +31,7 @@ async fn handle(
     for (id, account) in store.accounts.all().await? {
         let refreshed = match account {
             Ok(account) => {
-                let refreshed = context.channels().refresh_token(&Credentials::Wechat(account)).await;
+                let refreshed = context.channels().refresh_token(&account).await;
                 refreshed.map_err(|cause| causes(&cause))
             }
             Err(cause) => Err(causes(&cause)),

@@ -5,6 +5,7 @@
 
 use model::channel::ChannelKind;
 use model::secret::Secret;
+use provider::phone::settings::PhoneSettings;
 use provider::token::Fetching;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,6 +27,10 @@ pub struct Config {
     pub public_url: String,
     /// `TUISONG_WECHAT_URL`: base URL of WeChat's API, default `https://api.weixin.qq.com`.
     pub wechat_url: String,
+    /// `TUISONG_VENDOR_URLS`: where phone vendors are if not at their own hosts: `name=url`, separated by commas, with the
+    /// names of [`PhoneSettings::read`]. `TUISONG_VENDOR_ROOTS`: PEM of the only roots that are believed of Apple and
+    /// Google there. Default none.
+    pub phones: PhoneSettings,
     /// `TUISONG_TOKEN_FETCH`: `here` (default), or `elsewhere` when only `refresh-tokens` may ask WeChat for tokens.
     pub fetching: Fetching,
     /// `TUISONG_STACK`: the stack's name; metrics of two stacks in one account are told apart by it. Empty by default.
@@ -118,6 +123,7 @@ impl Config {
                 .unwrap_or_else(|| "https://api.weixin.qq.com".to_owned())
                 .trim_end_matches('/')
                 .to_owned(),
+            phones: source.phones()?,
             fetching: source.fetching()?,
             stack: source.optional("TUISONG_STACK").unwrap_or_default(),
             daily_limit: source.number("TUISONG_DAILY_LIMIT", model::quota::DEFAULT_DAILY_LIMIT, "500")?,
@@ -167,6 +173,16 @@ impl Source<'_> {
         let parse =
             |address: &str| address.trim().parse().map_err(|_| wrong("is not a list of addresses with their ports"));
         text.split(',').map(parse).collect()
+    }
+
+    fn phones(&self) -> Result<PhoneSettings, ConfigError> {
+        let name = "TUISONG_VENDOR_URLS";
+        let urls = self.optional(name).unwrap_or_default();
+        PhoneSettings::read(&urls, self.optional("TUISONG_VENDOR_ROOTS")).map_err(|error| ConfigError::Wrong {
+            name: name.to_owned(),
+            why: error.to_string(),
+            example: "huawei=http://127.0.0.1:8081/huawei,huawei-token=http://127.0.0.1:8081/huawei/oauth2/v3/token",
+        })
     }
 
     fn fetching(&self) -> Result<Fetching, ConfigError> {
@@ -288,6 +304,17 @@ mod tests {
         environment.insert("TUISONG_TOKEN_FETCH", "nowhere");
         let error = read(&environment).unwrap_err().to_string();
         assert!(error.contains("TUISONG_TOKEN_FETCH") && !error.contains("nowhere"), "{error}");
+    }
+
+    #[test]
+    fn vendors_are_elsewhere_where_a_setting_says_so() {
+        let mut environment = environment();
+        assert_eq!(read(&environment).unwrap().phones, PhoneSettings::default());
+        environment.insert("TUISONG_VENDOR_URLS", "meizu=http://127.0.0.1:1/meizu/");
+        assert_eq!(read(&environment).unwrap().phones.meizu_base_url, "http://127.0.0.1:1/meizu");
+        environment.insert("TUISONG_VENDOR_URLS", "nokia=http://127.0.0.1:1");
+        let error = read(&environment).unwrap_err().to_string();
+        assert!(error.contains("TUISONG_VENDOR_URLS") && error.contains("nokia"), "{error}");
     }
 
     #[test]

@@ -126,7 +126,11 @@ impl Context {
     /// The channels. Built when first asked for: endpoints never do.
     pub fn channels(&self) -> &Registry {
         self.channels.get_or_init(|| {
-            let settings = Settings { wechat_base_url: self.config.wechat_url.clone(), fetching: self.config.fetching };
+            let settings = Settings {
+                wechat_base_url: self.config.wechat_url.clone(),
+                fetching: self.config.fetching,
+                phones: self.config.phones.clone(),
+            };
             let http = HttpClient::new(HttpSettings {
                 total_timeout: Duration::from_millis(self.config.upstream_timeout_ms),
                 ..HttpSettings::default()

@@ -46,6 +46,24 @@ impl std::fmt::Display for BatchId {
     }
 }
 
+impl BatchId {
+    /// Reads what `Display` writes; `None` for anything else. Receipts name their batch so.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (task, rest) = text.split_once('.')?;
+        let (part, number) = rest.rsplit_once('.')?;
+        let part = match part.split_once('.') {
+            None if part == "d" => Part::Direct,
+            None => return None,
+            Some((index, shard)) => {
+                Part::Topic { index: index.strip_prefix('t')?.parse().ok()?, shard: shard.parse().ok()? }
+            }
+        };
+        let id = Self { task: TaskId::new(task.parse().ok()?), part, number: number.parse().ok()? };
+        // Only in the one form that we write: `+7` and `007` are numbers too.
+        (id.to_string() == text).then_some(id)
+    }
+}
+
 /// Everything `deliver` needs: it reads nothing of the task.
 ///
 /// A recipient may be reached in several ways, its *legs*, tried one after another until one works. Every leg is served
@@ -60,7 +78,7 @@ pub struct Batch {
     /// Through which channel this copy goes out.
     pub channel: ChannelKind,
     /// The channels that are tried for a recipient, in this order. One that is not to be tried again has failed for a
-    /// reason that lets another one succeed.
+    /// reason that lets another one succeed. Devices have ways of their own instead.
     pub legs: Vec<ChannelKind>,
     /// In whose name.
     pub account: AccountId,
@@ -84,8 +102,14 @@ pub struct Batch {
 impl Batch {
     /// Leg number `leg` (from 0) of `recipient`: through which channel, and to which address. `None` when it has no such
     /// leg.
+    ///
+    /// Those of a device are its own ways; everybody else's are the batch's.
     pub fn leg<'a>(&self, recipient: &'a Recipient, leg: u8) -> Option<(ChannelKind, &'a Address)> {
-        self.legs.get(usize::from(leg)).map(|&channel| (channel, &recipient.address))
+        let channel = match &recipient.address {
+            Address::Wechat(_) => self.legs.get(usize::from(leg)).copied(),
+            Address::Device(device) => device.ways.get(usize::from(leg)).map(|way| way.channel),
+        };
+        channel.map(|channel| (channel, &recipient.address))
     }
 }
 
@@ -96,4 +120,21 @@ pub struct TopicMessage {
     pub topic_id: TopicId,
     /// Its number among the topic's messages of the day.
     pub sequence: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_found_by_its_name() {
+        let task = TaskId::new(9_007_199_254_740_991);
+        for part in [Part::Direct, Part::Topic { index: 255, shard: 65_535 }] {
+            let id = BatchId { task, part, number: u32::MAX };
+            assert_eq!(BatchId::parse(&id.to_string()), Some(id), "{id}");
+        }
+        for bad in ["", "1", "1.d", "1.d.x", "1.e.0", "1.t1.0", "01.d.0", "1.d.+0", "1.t256.0.0", "1.d.0.", "1.d.0.0"] {
+            assert_eq!(BatchId::parse(bad), None, "{bad}");
+        }
+    }
 }

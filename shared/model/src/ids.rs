@@ -298,6 +298,55 @@ impl fmt::Display for AccountId {
     }
 }
 
+/// An app of the mobile family, as the header `app_id` names it: 1 to 64 letters, digits, `_` or `-`.
+///
+/// It stands in keys, so nothing else may: the form is checked wherever one comes in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MobileAppId(String);
+
+/// An app id that has not its form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an app id is 1 to 64 letters, digits, `_` or `-`")]
+pub struct MalformedMobileAppId;
+
+impl MobileAppId {
+    /// Most characters of one. Ours.
+    pub const MAX_CHARS: usize = 64;
+
+    /// Parses one.
+    pub fn parse(text: &str) -> Result<Self, MalformedMobileAppId> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let is_one = (1..=Self::MAX_CHARS).contains(&text.len()) && text.bytes().all(is_plain);
+        if is_one { Ok(Self(text.to_owned())) } else { Err(MalformedMobileAppId) }
+    }
+
+    /// The id, as callers see it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for MobileAppId {
+    type Error = MalformedMobileAppId;
+
+    fn try_from(text: String) -> Result<Self, MalformedMobileAppId> {
+        Self::parse(&text)
+    }
+}
+
+impl From<MobileAppId> for String {
+    fn from(app: MobileAppId) -> Self {
+        app.0
+    }
+}
+
+impl fmt::Display for MobileAppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Who sends: whose tasks they are, and whose fair share of the queues a message counts against. One variant per kind
 /// of sender.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -307,6 +356,8 @@ pub enum Owner {
     App(AppId),
     /// A WeChat account whose own back ends send through us.
     Account(AccountId),
+    /// An app of the mobile family.
+    Mobile(MobileAppId),
 }
 
 impl fmt::Display for Owner {
@@ -314,6 +365,8 @@ impl fmt::Display for Owner {
         match self {
             Self::App(app) => app.fmt(f),
             Self::Account(account) => account.fmt(f),
+            // Apps of two families may have the same name.
+            Self::Mobile(app) => write!(f, "m:{app}"),
         }
     }
 }
@@ -349,6 +402,15 @@ mod tests {
         assert_eq!(Spt::parse(uid.as_str()), None);
         assert_ne!(Uid::draw(&mut rand::rng()), uid);
         assert_eq!(format!("{spt:?}"), "SPT_***");
+    }
+
+    #[test]
+    fn a_mobile_app_is_named_by_what_may_stand_in_a_key() {
+        assert_eq!(MobileAppId::parse("demo").unwrap().as_str(), "demo");
+        for bad in ["", "a/b", "a#b", "a b", "应用", &"a".repeat(65)] {
+            assert_eq!(MobileAppId::parse(bad), Err(MalformedMobileAppId), "{bad}");
+        }
+        assert!(serde_json::from_str::<MobileAppId>("\"a#b\"").is_err());
     }
 
     #[test]

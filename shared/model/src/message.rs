@@ -1,7 +1,8 @@
 //! What is sent.
 
 use crate::clock::Timestamp;
-use crate::ids::MessageId;
+use crate::ids::{MessageId, TaskId};
+use crate::notification::Notification;
 use crate::wechat::WechatMessage;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,17 @@ pub enum Message {
     Notice(Notice),
     /// What a back end of the account says in WeChat's own words, a form for each channel that is tried.
     Wechat(WechatMessage),
+    /// What an app asks phones to show.
+    Push(PushMessage),
+}
+
+/// A notification for phones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushMessage {
+    /// The accepted call: apps and receipts name it.
+    pub task: TaskId,
+    /// What is shown.
+    pub notification: Box<Notification>,
 }
 
 /// What a message is called, for each of its recipients.

@@ -88,17 +88,22 @@ pub struct Attempt {
     pub vendor_code: Option<i32>,
     /// The recipient may well be reached in another way, although this one is closed for good.
     pub elsewhere: bool,
+    /// For [`Outcome::Invalid`]: a wrong certificate or environment would look the same. For [`Outcome::Config`]: it may
+    /// be about this recipient alone, and says nothing of the account.
+    pub doubtful: bool,
+    /// For [`Outcome::Invalid`]: since when the vendor knows the address as dead. One that was bound later is alive.
+    pub dead_since: Option<Timestamp>,
 }
 
 impl Attempt {
     /// An attempt that the vendor accepted.
     pub const fn ok(vendor_id: Option<u64>) -> Self {
-        Self { outcome: Outcome::Ok { vendor_id }, vendor_code: None, elsewhere: false }
+        Self::failed(Outcome::Ok { vendor_id }, None)
     }
 
     /// An attempt that failed with the vendor's `code`.
     pub const fn failed(outcome: Outcome, code: Option<i32>) -> Self {
-        Self { outcome, vendor_code: code, elsewhere: false }
+        Self { outcome, vendor_code: code, elsewhere: false, doubtful: false, dead_since: None }
     }
 
     /// The same attempt, after which another way may be tried if `elsewhere`.

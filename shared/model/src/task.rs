@@ -8,6 +8,7 @@ use crate::ids::{AccountId, MessageId, Owner, TaskId, TopicId};
 use crate::inbound::FinishedAs;
 use crate::limits;
 use crate::message::ContentType;
+use crate::notification::Notification;
 use crate::record::{State, Tally};
 use crate::wechat::WechatContent;
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,17 @@ pub enum Content {
     /// A message in WeChat's own words.
     #[serde(rename = "w")]
     Wechat(Box<WechatContent>),
+    /// A notification for phones.
+    #[serde(rename = "n")]
+    Push(Box<PushContent>),
+}
+
+/// What an app asks phones to show, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushContent {
+    /// What is shown.
+    #[serde(rename = "m")]
+    pub notification: Notification,
 }
 
 /// A page and what announces it.
@@ -138,7 +150,7 @@ impl Task {
     pub fn direct_ids(&self) -> u64 {
         match self.content {
             Content::Page(_) => u64::from(self.direct_count),
-            Content::Wechat(_) => 1,
+            Content::Wechat(_) | Content::Push(_) => 1,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The trait of a channel, what it is called with, and the registry of all channels.
 
 use crate::http::HttpClient;
+use crate::phone::settings::PhoneSettings;
+use crate::phone::{PhoneCredentials, Phones};
 use crate::token::{Fetching, Refresh, TokenError, TokenHolder, TokenVault};
 use crate::wechat::{StableToken, WechatClient, token_key};
 use crate::wechat_custom::WechatCustom;
@@ -63,6 +65,8 @@ pub struct Call<'a> {
 pub enum Credentials {
     /// A WeChat official account.
     Wechat(WechatAccount),
+    /// An app's certificate with a phone vendor.
+    Phone(PhoneCredentials),
 }
 
 /// Where the upstreams are. Read once at start.
@@ -72,11 +76,17 @@ pub struct Settings {
     pub wechat_base_url: String,
     /// Who asks for upstream tokens. Default: whoever needs one.
     pub fetching: Fetching,
+    /// Where the phone vendors are. Default: their own hosts.
+    pub phones: PhoneSettings,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { wechat_base_url: wechat_template::settings::BASE_URL.to_owned(), fetching: Fetching::default() }
+        Self {
+            wechat_base_url: wechat_template::settings::BASE_URL.to_owned(),
+            fetching: Fetching::default(),
+            phones: PhoneSettings::default(),
+        }
     }
 }
 
@@ -87,14 +97,17 @@ pub struct Registry {
     wechat_template: WechatTemplate,
     wechat_custom: WechatCustom,
     wechat_subscribe: WechatSubscribe,
+    phones: Phones,
 }
 
 impl Registry {
     /// Wires every channel. It opens no connection and reads no token.
     pub fn new(settings: &Settings, http: HttpClient, vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>) -> Self {
         let tokens = Arc::new(TokenHolder::that(vault, Arc::clone(&clock), settings.fetching));
+        let phones = Phones::new(&settings.phones, &http, &tokens, &clock);
         let wechat = WechatClient::new(&settings.wechat_base_url, http, Arc::clone(&tokens), clock);
         Self {
+            phones,
             wechat_template: WechatTemplate::new(wechat.clone()),
             wechat_custom: WechatCustom::new(wechat.clone()),
             wechat_subscribe: WechatSubscribe::new(wechat.clone()),
@@ -109,6 +122,13 @@ impl Registry {
             ChannelKind::WechatTemplate => &self.wechat_template,
             ChannelKind::WechatCustom => &self.wechat_custom,
             ChannelKind::WechatSubscribe => &self.wechat_subscribe,
+            ChannelKind::Apns => self.phones.apns(),
+            ChannelKind::Fcm => self.phones.fcm(),
+            ChannelKind::Huawei => self.phones.huawei(),
+            ChannelKind::Xiaomi => self.phones.xiaomi(),
+            ChannelKind::Oppo => self.phones.oppo(),
+            ChannelKind::Vivo => self.phones.vivo(),
+            ChannelKind::Meizu => self.phones.meizu(),
         }
     }
 
@@ -117,14 +137,12 @@ impl Registry {
         &self.wechat
     }
 
-    /// Renews the upstream token of an account when its end is near: what the schedule calls for each account.
-    pub async fn refresh_token(&self, credentials: &Credentials) -> Result<Refresh, TokenError> {
-        match credentials {
-            Credentials::Wechat(account) => {
-                let fetch = StableToken::new(self.wechat.clone(), account);
-                self.tokens.refresh_due(&token_key(&account.id), &fetch).await
-            }
-        }
+    /// Renews the upstream token of an account when its end is near: what the schedule calls for each account. The tokens
+    /// of phone vendors are renewed by whoever sends: nobody waits for that while the one before is valid, and an app that
+    /// sends nothing costs no call.
+    pub async fn refresh_token(&self, account: &WechatAccount) -> Result<Refresh, TokenError> {
+        let fetch = StableToken::new(self.wechat.clone(), account);
+        self.tokens.refresh_due(&token_key(&account.id), &fetch).await
     }
 }
 

@@ -7,7 +7,8 @@
 //! | --- | --- |
 //! | [`channel`] | the trait, the call, the registry and its settings |
 //! | [`http`] | the one HTTP client, and its guarded form for URLs that strangers gave |
-//! | [`apns`], [`fcm`], [`huawei`], [`meizu`], [`oppo`], [`vivo`], [`xiaomi`] | channels to phones, which the registry does not know yet |
+//! | [`apns`], [`fcm`], [`huawei`], [`meizu`], [`oppo`], [`vivo`], [`xiaomi`] | the vendors of phones |
+//! | [`phone`] | the vendors behind the trait: the channels `apns`, `fcm`, … |
 //! | [`token`] | the one holder of an upstream's access token |
 //! | [`vendor`] | what the channels to phones share |
 //! | [`wechat`] | what every WeChat channel shares: error table, token call, client |
@@ -26,6 +27,7 @@ pub mod http;
 pub mod huawei;
 pub mod meizu;
 pub mod oppo;
+pub mod phone;
 pub mod token;
 pub mod vendor;
 pub mod vivo;

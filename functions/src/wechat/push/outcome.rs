@@ -18,8 +18,8 @@ use http::{StatusCode, header};
 use model::audience::Recipient;
 use model::batch::{BatchId, Part};
 use model::cgi::shows_nothing;
-use model::channel::{Address, ChannelKind};
-use model::ids::{AccountId, MessageId, Owner};
+use model::channel::ChannelKind;
+use model::ids::{AccountId, MessageId, OpenId, Owner};
 use model::limits::BATCH_RECIPIENTS;
 use model::record::{Entry, State, Tally};
 use model::task::{Content, Task};
@@ -87,7 +87,6 @@ fn progress(task: &Task, records: &[&Kept]) -> (Value, Value) {
 
 /// One recipient, with every leg that was tried.
 fn told(task: &Task, recipient: &Recipient, kept: &Kept) -> Value {
-    let Address::Wechat(openid) = &recipient.address;
     let leg = |entry: Entry| {
         json!({
             "leg": task.legs.get(usize::from(entry.leg)).copied().map(leg_name),
@@ -98,18 +97,15 @@ fn told(task: &Task, recipient: &Recipient, kept: &Kept) -> Value {
         })
     };
     let mut told = kept.record.entry(recipient.slot).map_or_else(|| json!({ "state": "waiting" }), leg);
-    told["openid"] = json!(openid.as_str());
+    told["openid"] = json!(recipient.address.openid().map(OpenId::as_str));
     told["legs"] = kept.record.legs(recipient.slot).map(leg).collect();
     told
 }
 
 /// A channel in the words of this API.
-const fn leg_name(channel: ChannelKind) -> &'static str {
-    match channel {
-        ChannelKind::WechatCustom => "custom",
-        ChannelKind::WechatTemplate => "template",
-        ChannelKind::WechatSubscribe => "subscribe",
-    }
+fn leg_name(channel: ChannelKind) -> &'static str {
+    let name = channel.as_str();
+    name.strip_prefix("wechat-").unwrap_or(name)
 }
 
 /// What WeChat will not show, and does not say.

@@ -29,7 +29,7 @@ use gateway::{Context, Function, Invocation, WorkerError, queue_function};
 use legs::{Away, Legs, Turn};
 use model::audience::Recipient;
 use model::batch::Batch;
-use model::channel::{Address, ChannelKind};
+use model::channel::ChannelKind;
 use model::clock::{Day, Timestamp};
 use model::ids::OpenId;
 use model::limits::{QUEUE_DELAY, STUCK_AFTER, TASK_RETENTION};
@@ -281,13 +281,14 @@ impl Delivery<'_> {
         if self.batch.channel != ChannelKind::WechatCustom || !pending.iter().any(|turn| turn.further) {
             return (pending, Vec::new());
         }
-        let openids: Vec<OpenId> =
-            pending.iter().filter(|turn| turn.further).map(|turn| openid(&turn.recipient.address)).collect();
+        let openids: Vec<OpenId> = (pending.iter().filter(|turn| turn.further))
+            .filter_map(|turn| turn.recipient.address.openid().cloned())
+            .collect();
         let openids: Vec<&OpenId> = openids.iter().collect();
         match self.store.windows.closed(&self.batch.account, &openids, self.now()).await {
-            Ok(closed) => pending
-                .into_iter()
-                .partition(|turn| !turn.further || !closed.contains(&openid(&turn.recipient.address))),
+            Ok(closed) => pending.into_iter().partition(|turn| {
+                !turn.further || !turn.recipient.address.openid().is_some_and(|openid| closed.contains(openid))
+            }),
             Err(error) => {
                 // Tolerated: it only saves calls.
                 warn!(cause = causes(&error), "windows could not be read");
@@ -443,10 +444,3 @@ impl Delivery<'_> {
 
 /// The right to send a batch on a channel: held by this copy, or not needed.
 struct Claim(Option<String>);
-
-/// The openid behind an address.
-fn openid(address: &Address) -> OpenId {
-    match address {
-        Address::Wechat(openid) => openid.clone(),
-    }
-}

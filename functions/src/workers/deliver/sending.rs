@@ -1,8 +1,8 @@
 //! Sending a batch: calls in flight, outcomes sorted.
 
+use super::Delivery;
 use super::legs::{Away, Turn};
 use super::recorder::Recorder;
-use super::{Delivery, openid};
 use futures::stream::{FuturesUnordered, StreamExt};
 use gateway::metrics::Metric;
 use gateway::{Invocation, WorkerError};
@@ -183,7 +183,7 @@ fn sort(
             recorder.note(recipient.slot, Entry { leg: *leg, state, vendor_code: attempt.vendor_code, vendor_id });
             delivery.count(state, 1);
             match state {
-                State::Invalid => sent.invalid.push(openid(&recipient.address)),
+                State::Invalid => sent.invalid.extend(recipient.address.openid().cloned()),
                 State::Sent if recipient.quota_uid.is_some() => sent.counted.push(recipient.clone()),
                 State::Sent
                 | State::Suppressed
@@ -210,6 +210,8 @@ const fn shows_that_the_account_works(outcome: &Outcome) -> bool {
 /// Whether an attempt shows that the whole (account, channel) is closed.
 fn tripped(attempt: &Attempt, now: Timestamp) -> Option<Trip> {
     let until = match &attempt.outcome {
+        // It may be about this recipient alone.
+        Outcome::Config if attempt.doubtful => return None,
         Outcome::Config | Outcome::Auth => now.plus(BREAKER_OPEN),
         Outcome::Quota { hold } => hold.end(now),
         Outcome::Ok { .. }

@@ -9,6 +9,8 @@ mod fcm;
 mod huawei;
 mod meizu;
 mod oppo;
+mod provider;
+mod scope;
 mod vivo;
 mod xiaomi;
 
@@ -17,6 +19,8 @@ pub use fcm::{FcmCertificate, ServiceAccount};
 pub use huawei::{HuaweiCertificate, HuaweiReceiptKey};
 pub use meizu::MeizuCertificate;
 pub use oppo::{OppoCategory, OppoCertificate};
+pub use provider::Provider;
+pub use scope::Scope;
 pub use vivo::VivoCertificate;
 pub use xiaomi::{XiaomiCertificate, XiaomiRegion};
 
@@ -32,4 +36,60 @@ pub enum Environment {
     /// `environment` 1 of the call, and its default.
     #[default]
     Production,
+}
+
+impl Environment {
+    /// Both.
+    pub const ALL: &'static [Self] = &[Self::Development, Self::Production];
+
+    /// From the number of the call; `None` for anything but 0 and 1.
+    pub const fn from_number(number: i64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Development),
+            1 => Some(Self::Production),
+            _ => None,
+        }
+    }
+
+    /// The word for it in keys and in the operator's API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// A certificate of some vendor, opened.
+#[derive(Debug, Clone)]
+pub enum Certificate {
+    /// Apple's.
+    Apns(ApnsCertificate),
+    /// Huawei's.
+    Huawei(HuaweiCertificate),
+    /// Xiaomi's.
+    Xiaomi(XiaomiCertificate),
+    /// Meizu's.
+    Meizu(MeizuCertificate),
+    /// vivo's.
+    Vivo(VivoCertificate),
+    /// OPPO's.
+    Oppo(OppoCertificate),
+    /// Google's.
+    Fcm(FcmCertificate),
+}
+
+impl Certificate {
+    /// Whose it is.
+    pub const fn provider(&self) -> Provider {
+        match self {
+            Self::Apns(_) => Provider::Apns,
+            Self::Huawei(_) => Provider::Huawei,
+            Self::Xiaomi(_) => Provider::Xiaomi,
+            Self::Meizu(_) => Provider::Meizu,
+            Self::Vivo(_) => Provider::Vivo,
+            Self::Oppo(_) => Provider::Oppo,
+            Self::Fcm(_) => Provider::Fcm,
+        }
+    }
 }

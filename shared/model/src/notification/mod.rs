@@ -32,6 +32,11 @@ use std::time::Duration;
 /// How long a vendor keeps a notification for a phone that is off, when the caller names no end. A decision of ours.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(24 * 3600);
 
+/// The sound that is none, in any block.
+pub const SILENT: &str = "none";
+/// What is shown to users who want no text on their screens. A decision of ours.
+pub const VEIL: &str = "您有一条新消息";
+
 /// What is shown, or handed to the app.
 ///
 /// An optional text is `None` when the caller left it out or sent an empty one.
@@ -167,6 +172,37 @@ impl Notification {
     /// When it is over: its end, or [`DEFAULT_TTL`] from `now`.
     pub fn end(&self, now: Timestamp) -> Timestamp {
         self.show_end.unwrap_or_else(|| now.plus(DEFAULT_TTL))
+    }
+
+    /// The same without a sound, wherever it is shown.
+    #[must_use]
+    pub fn silenced(&self) -> Self {
+        let mut quiet = self.clone();
+        let blocks = [
+            &mut quiet.android,
+            &mut quiet.fcm,
+            &mut quiet.huawei.block,
+            &mut quiet.xiaomi,
+            &mut quiet.oppo,
+            &mut quiet.vivo.block,
+            &mut quiet.meizu,
+        ];
+        let sounds = blocks.into_iter().map(|block| &mut block.sound);
+        for sound in sounds.chain([&mut quiet.ios.sound]) {
+            *sound = Some(SILENT.to_owned());
+        }
+        quiet
+    }
+
+    /// The same with a general text in place of its own. What is handed to the app alone stays as it is.
+    #[must_use]
+    pub fn veiled(&self) -> Self {
+        if self.kind == Kind::Cmd {
+            return self.clone();
+        }
+        let ios = Ios { subtitle: None, ..self.ios.clone() };
+        let (kind, title, body) = (Kind::Text, String::new(), VEIL.to_owned());
+        Self { kind, title, body, attachment_url: None, big_text: None, ios, ..self.clone() }
     }
 
     /// The text that a vendor shows which shows one text only: the long one if there is one.

@@ -12,7 +12,7 @@ use model::clock::Timestamp;
 use model::ids::{DeviceToken, TaskId};
 use model::notification::check::COLLAPSE_ID_BYTES;
 use model::notification::shrink::{Parts, fit};
-use model::notification::{Kind, Notification};
+use model::notification::{Kind, Notification, SILENT};
 use model::outcome::Outcome;
 use ring::digest;
 use std::collections::BTreeMap;
@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 pub(super) struct Rendered<'a> {
     message: &'a Notification,
     task: String,
+    receipt: Option<&'a str>,
     headers: HeaderMap,
     payloads: BTreeMap<Option<u32>, Option<Bytes>>,
 }
@@ -32,8 +33,9 @@ impl<'a> Rendered<'a> {
     /// Renders `push` at `now`; fails for all of its targets at once.
     pub(super) fn of(push: &Push<'a, ApnsCertificate>, now: Timestamp) -> Result<Self, Ended> {
         let headers = headers(push.message, push.certificate, now)?;
+        let receipt = push.receipt.map(|to| to.parameter.as_str());
         let mut rendered =
-            Self { message: push.message, task: push.task.to_string(), headers, payloads: BTreeMap::new() };
+            Self { message: push.message, task: push.task.to_string(), receipt, headers, payloads: BTreeMap::new() };
         for badge in push.targets.iter().map(|target| target.counter(push.message)) {
             if !rendered.payloads.contains_key(&badge) {
                 let payload = rendered.render(badge, MAX_PAYLOAD_BYTES);
@@ -59,13 +61,14 @@ impl<'a> Rendered<'a> {
     }
 
     fn render(&self, badge: Option<u32>, most: usize) -> Option<Bytes> {
-        fit(self.message, most, |parts| payload(self.message, &self.task, badge, parts)).map(Bytes::from)
+        fit(self.message, most, |parts| payload(self, badge, parts)).map(Bytes::from)
     }
 }
 
-fn payload(message: &Notification, task: &str, badge: Option<u32>, parts: &Parts<'_>) -> Vec<u8> {
+fn payload(rendered: &Rendered<'_>, badge: Option<u32>, parts: &Parts<'_>) -> Vec<u8> {
+    let message = rendered.message;
     let ios = &message.ios;
-    let sound = ios.sound.as_deref().unwrap_or(DEFAULT_SOUND);
+    let sound = Some(ios.sound.as_deref().unwrap_or(DEFAULT_SOUND)).filter(|sound| *sound != SILENT);
     let shown = message.kind != Kind::Cmd;
     let aps = if shown {
         let mutable = ios.mutable_content || message.kind == Kind::Image || parts.attachment_url.is_some();
@@ -76,7 +79,7 @@ fn payload(message: &Notification, task: &str, badge: Option<u32>, parts: &Parts
                 body: parts.longest_text(),
             }),
             badge,
-            sound: Some(sound),
+            sound,
             category: ios.category.as_deref(),
             thread_id: ios.thread_id.as_deref(),
             content_available: ios.content_available.then_some(1),
@@ -91,7 +94,8 @@ fn payload(message: &Notification, task: &str, badge: Option<u32>, parts: &Parts
         attachment_url: parts.attachment_url,
         title: if shown { "" } else { &message.title },
         body: if shown { "" } else { parts.longest_text() },
-        mx_task: task,
+        mx_task: &rendered.task,
+        mx_receipt: rendered.receipt,
     };
     // Strings and numbers into a buffer: this cannot fail, and an empty payload would only be refused.
     serde_json::to_vec(&payload).unwrap_or_default()

@@ -17,6 +17,9 @@ pub(super) struct Payload<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) body: &'a str,
     pub(super) mx_task: &'a str,
+    /// What the app sends back to acknowledge the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mx_receipt: Option<&'a str>,
 }
 
 #[derive(Debug, Default, Serialize)]

@@ -11,13 +11,14 @@ use model::clock::Timestamp;
 use model::notification::android::{Click, Phone};
 use model::notification::check::names_picture;
 use model::notification::shrink::{Parts, fit};
-use model::notification::{Kind, Notification};
+use model::notification::{Kind, Notification, SILENT};
 use std::collections::BTreeMap;
 
 /// A call, rendered.
 pub(super) struct Rendered<'a> {
     message: &'a Notification,
     task: String,
+    receipt: Option<&'a str>,
     label: String,
     now: Timestamp,
     messages: BTreeMap<Option<u32>, Option<Vec<u8>>>,
@@ -27,7 +28,8 @@ impl<'a> Rendered<'a> {
     /// Renders `push` at `now`.
     pub(super) fn of<C>(push: &Push<'a, C>, now: Timestamp) -> Self {
         let (task, label) = (push.task.to_string(), format!("t{}", push.task));
-        let mut rendered = Self { message: push.message, task, label, now, messages: BTreeMap::new() };
+        let receipt = push.receipt.map(|to| to.parameter.as_str());
+        let mut rendered = Self { message: push.message, task, receipt, label, now, messages: BTreeMap::new() };
         for badge in push.targets.iter().map(|target| target.counter(push.message)) {
             if !rendered.messages.contains_key(&badge) {
                 let message = rendered.render(badge, MAX_PAYLOAD_BYTES);
@@ -57,13 +59,15 @@ impl<'a> Rendered<'a> {
     fn message(&self, badge: Option<u32>, parts: &Parts<'_>) -> Vec<u8> {
         let message = self.message;
         let effective = message.effective(Phone::Fcm);
+        let silent = effective.sound == Some(SILENT);
         let shown = message.kind != Kind::Cmd;
         let picture = parts.attachment_url.filter(|url| names_picture(url));
         let is_image = message.kind == Kind::Image;
         let intent = if let Click::Intent(uri) = effective.click { Some(uri) } else { None };
         let on_android = AndroidNotification {
             image: picture.filter(|_| !is_image),
-            sound: effective.sound,
+            sound: effective.sound.filter(|_| !silent),
+            notification_priority: silent.then_some(LOW_PRIORITY),
             click_action: intent.and_then(action),
             channel_id: effective.channel_id,
             notification_count: badge,
@@ -101,12 +105,18 @@ impl<'a> Rendered<'a> {
             }
         }
         data.insert("mx_task".to_owned(), self.task.clone());
+        if let Some(receipt) = self.receipt {
+            data.insert("mx_receipt".to_owned(), receipt.to_owned());
+        }
         if let Some(intent) = intent {
             data.insert("mx_intent".to_owned(), intent.to_owned());
         }
         data
     }
 }
+
+/// Of what makes no sound: it is shown without a sound and without coming up over what is on the screen.
+const LOW_PRIORITY: &str = "PRIORITY_LOW";
 
 /// What stands before the token; with the token's quotes it counts as a part of the message.
 const TOKEN_FIELD: &[u8] = br#","token":"#;

@@ -44,6 +44,8 @@ pub(super) struct AndroidNotification<'a> {
     pub(super) channel_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) notification_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) notification_priority: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]

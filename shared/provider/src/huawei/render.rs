@@ -12,7 +12,7 @@ use model::notification::badge::Badge;
 use model::notification::check::names_picture;
 use model::notification::ext::Ext;
 use model::notification::shrink::{Parts, fit};
-use model::notification::{Kind, Notification};
+use model::notification::{Kind, Notification, SILENT};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -20,16 +20,20 @@ use std::collections::BTreeMap;
 pub(super) struct Rendered<'a> {
     message: &'a Notification,
     certificate: &'a HuaweiCertificate,
-    task: String,
+    /// Comes back in receipts: the batch, or at least the task.
+    tag: String,
     now: Timestamp,
 }
 
+/// The importance of what makes no sound.
+const LOW: &str = "LOW";
 /// The one importance that needs a right.
 const HIGH: &str = "HIGH";
 
 impl<'a> Rendered<'a> {
     pub(super) fn of(push: &Push<'a, HuaweiCertificate>, now: Timestamp) -> Self {
-        Self { message: push.message, certificate: push.certificate, task: push.task.to_string(), now }
+        let tag = push.receipt.map_or_else(|| push.task.to_string(), |to| to.parameter.clone());
+        Self { message: push.message, certificate: push.certificate, tag, now }
     }
 
     /// The body without tokens; `None` when it cannot be made to fit.
@@ -59,7 +63,7 @@ impl<'a> Rendered<'a> {
             data: (!shown).then(|| self.data(parts)),
             android: Android {
                 ttl: format!("{}s", message.ttl(self.now).min(MAX_TTL).as_secs()),
-                bi_tag: &self.task,
+                bi_tag: &self.tag,
                 category: certificate.category.as_deref(),
                 target_user_type: certificate.test_messages.then_some(1),
                 data: message.ext.as_ref().filter(|_| shown).map(Ext::as_json),
@@ -75,6 +79,7 @@ impl<'a> Rendered<'a> {
 
     fn notification<'b>(&'b self, parts: &'b Parts<'_>, high: bool) -> Shown<'b> {
         let effective = self.message.effective(Phone::Huawei);
+        let silent = effective.sound == Some(SILENT);
         let (kind, intent) = match effective.click {
             Click::Intent(uri) => (1, Some(uri)),
             Click::OpenApp | Click::Nowhere => (3, None),
@@ -88,6 +93,7 @@ impl<'a> Rendered<'a> {
             image: parts.attachment_url.filter(picture),
             sound: effective
                 .sound
+                .filter(|_| !silent)
                 .map(|sound| if sound.starts_with('/') { sound.to_owned() } else { format!("/raw/{sound}") }),
             default_sound: effective.sound.map(|_| false),
             channel_id: effective.channel_id,
@@ -96,7 +102,11 @@ impl<'a> Rendered<'a> {
             big_title: big_text.map(|_| title),
             big_body: big_text,
             badge: self.badge(),
-            importance: self.certificate.importance.as_deref().filter(|importance| high || *importance != HIGH),
+            importance: if silent {
+                Some(LOW)
+            } else {
+                self.certificate.importance.as_deref().filter(|importance| high || *importance != HIGH)
+            },
         }
     }
 

@@ -100,7 +100,7 @@ async fn the_golden_message_is_sent_as_documented() {
         sent(&golden()).await,
         json!({"validate_only": false, "message": {
             "android": {
-                "ttl": "3600s", "bi_tag": "42", "data": "{\"k\":1,\"s\":\"v\"}",
+                "ttl": "3600s", "bi_tag": "P", "data": "{\"k\":1,\"s\":\"v\"}",
                 "notification": {
                     "title": "Hi", "body": "Body", "sound": "/raw/ring", "default_sound": false, "channel_id": "ch",
                     "click_action": {"type": 1, "intent": INTENT},
@@ -117,7 +117,7 @@ async fn a_plain_message_opens_the_app_and_has_no_badge() {
     assert_eq!(
         sent(&plain()).await["message"]["android"],
         json!({
-            "ttl": "86400s", "bi_tag": "42",
+            "ttl": "86400s", "bi_tag": "P",
             "notification": {"title": "Hi", "body": "Body", "click_action": {"type": 3}}
         })
     );
@@ -175,7 +175,7 @@ async fn only_a_picture_over_https_is_shown() {
 async fn a_command_is_data_only() {
     let message = Notification { kind: Kind::Cmd, ..golden() };
     let body = sent(&message).await;
-    assert_eq!(body["message"]["android"], json!({"ttl": "3600s", "bi_tag": "42"}));
+    assert_eq!(body["message"]["android"], json!({"ttl": "3600s", "bi_tag": "P"}));
     let data: Value = serde_json::from_str(body["message"]["data"].as_str().unwrap()).unwrap();
     assert_eq!(data, json!({"k": 1, "s": "v", "title": "Hi", "body": "Body"}));
     let ext = Ext::parse(r#"{"n":12345678901234567890.5}"#).ok();

@@ -7,12 +7,12 @@ use super::wire::{
     PushTimeInfo,
 };
 use crate::vendor::Push;
-use crate::vendor::words::{SILENT, not_blank, title_and_text};
+use crate::vendor::words::{not_blank, title_and_text};
 use model::certificate::MeizuCertificate;
 use model::clock::Timestamp;
-use model::notification::Notification;
 use model::notification::android::{Click, Phone};
 use model::notification::text::cut;
+use model::notification::{Notification, SILENT};
 use std::collections::BTreeMap;
 
 /// The text of `messageJson`, compact: exactly these bytes are signed and sent.

@@ -1,8 +1,8 @@
 //! What the channels to phones share: what they are asked, what they answer, and how they read what vendors say.
 //!
-//! One folder per vendor, each with the files `mod`, `client`, `wire`, `settings` and `error`. The registry in
-//! [`crate::channel`] does not know these channels yet: they have no queue and no endpoint. Each is a struct with an
-//! inherent `send` that takes a [`Push`] and answers one [`Ended`] per target, in the same order.
+//! One folder per vendor, each with the files `mod`, `client`, `wire`, `settings` and `error`. Each is a struct with an
+//! inherent `send` that takes a [`Push`] and answers one [`Ended`] per target, in the same order; [`crate::phone`] puts
+//! it behind the trait of channels.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -131,6 +131,12 @@ impl Ended {
     /// The same for each of `count` targets.
     pub fn times(self, count: usize) -> Vec<Self> {
         vec![self; count]
+    }
+}
+
+impl From<Ended> for Attempt {
+    fn from(Ended { attempt, doubtful, dead_since, .. }: Ended) -> Self {
+        Self { doubtful, dead_since, ..attempt }
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Most vendors sign nothing (Huawei does, see [`crate::huawei`]). So a receipt is believed for two reasons: it came to an address with a secret in its
 //! path (checked before these functions are called), and it brings back a parameter that only we can have made
-//! ([`ReceiptSigner`]), which names the task. Reading one is a pure function in the vendor's folder.
+//! ([`ReceiptSigner`]), which names the batch. Reading one is a pure function in the vendor's folder.
 
 use super::hex;
-use model::ids::{DeviceToken, TaskId};
+use model::batch::BatchId;
+use model::channel::ChannelKind;
+use model::ids::{DeviceToken, MobileAppId};
 use model::secret::Secret;
 use ring::hmac;
 use subtle::ConstantTimeEq;
@@ -49,35 +51,36 @@ pub enum ReceiptError {
     Malformed(&'static str),
 }
 
-/// Makes and checks the parameter that a vendor brings back with a receipt:
-/// `<task>.<first 16 hexadecimal digits of HMAC-SHA256(secret, app|task|channel)>`, at most 33 characters (the shortest
-/// limit of any vendor is 50).
+/// Makes and checks the parameter that a vendor brings back with a receipt: the batch, a dot, and the first 16 hexadecimal
+/// digits of HMAC-SHA256(secret, `app|batch|channel`), for example `42.d.0.36fee4f994f8ce4d`. At most 64 characters, which
+/// is the shortest limit of any vendor today.
+#[derive(Clone)]
 pub struct ReceiptSigner(hmac::Key);
 
 /// Hexadecimal digits of the signature: 64 bits, for a check that can only be tried online.
 const SIGNATURE_DIGITS: usize = 16;
 
 impl ReceiptSigner {
-    /// A signer with the deployment's receipt secret.
-    pub fn new(secret: &Secret<Vec<u8>>) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose()))
+    /// A signer with the app's receipt secret.
+    pub fn new(secret: &Secret<String>) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()))
     }
 
-    /// The parameter for a task of `app` on `channel`.
-    pub fn param(&self, app: &str, task: TaskId, channel: &str) -> String {
-        let tag = hmac::sign(&self.0, format!("{app}|{task}|{channel}").as_bytes());
-        let mut param = format!("{task}.{}", hex(tag.as_ref()));
+    /// The parameter for a batch of `app` on `channel`.
+    pub fn param(&self, app: &MobileAppId, batch: BatchId, channel: ChannelKind) -> String {
+        let tag = hmac::sign(&self.0, format!("{app}|{batch}|{channel}").as_bytes());
+        let mut param = format!("{batch}.{}", hex(tag.as_ref()));
         param.truncate(param.len() - 2 * tag.as_ref().len() + SIGNATURE_DIGITS);
         param
     }
 
-    /// The task that `param` names, if it was made for `app` and `channel`. It takes a time that does not tell how much
+    /// The batch that `param` names, if it was made for `app` and `channel`. It takes a time that does not tell how much
     /// of it is right.
-    pub fn task(&self, app: &str, channel: &str, param: &str) -> Option<TaskId> {
-        let (task, _) = param.split_once('.')?;
-        let task = TaskId::new(task.parse().ok()?);
-        let made = self.param(app, task, channel);
-        bool::from(made.as_bytes().ct_eq(param.as_bytes())).then_some(task)
+    pub fn batch(&self, app: &MobileAppId, channel: ChannelKind, param: &str) -> Option<BatchId> {
+        let (batch, _) = param.rsplit_once('.')?;
+        let batch = BatchId::parse(batch)?;
+        let made = self.param(app, batch, channel);
+        bool::from(made.as_bytes().ct_eq(param.as_bytes())).then_some(batch)
     }
 }
 

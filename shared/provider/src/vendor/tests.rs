@@ -4,6 +4,9 @@ use crate::vendor::call::{Answer, CallError, read};
 use crate::vendor::receipt::{Event, ReceiptSigner, Report, each};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use model::batch::{BatchId, Part};
+use model::channel::ChannelKind;
+use model::ids::MobileAppId;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -93,26 +96,33 @@ fn a_refusal_may_be_answered_by_another_vendor_and_silence_may_not() {
 
 #[test]
 fn a_receipts_parameter_is_short_and_only_ours() {
-    let signer = ReceiptSigner::new(&Secret::new(b"receipt-secret".to_vec()));
-    let param = signer.param("demo", TaskId::new(42), "xiaomi");
-    assert_eq!(param, "42.ea889e78066d7e65", "computed with another implementation");
-    assert!(signer.param("demo", TaskId::new((1 << 53) - 1), "xiaomi").len() <= 50);
-    assert_eq!(signer.task("demo", "xiaomi", &param), Some(TaskId::new(42)));
-    for (app, channel, param) in [
-        ("other", "xiaomi", &*param),
-        ("demo", "oppo", &*param),
-        ("demo", "xiaomi", "43.ea889e78066d7e65"),
-        ("demo", "xiaomi", "42.ea889e78066d7e6"),
-        ("demo", "xiaomi", "42.EA889E78066D7E65"),
-        ("demo", "xiaomi", "042.ea889e78066d7e65"),
-        ("demo", "xiaomi", "42"),
-        ("demo", "xiaomi", ""),
-        ("demo", "xiaomi", ".ea889e78066d7e65"),
+    let app = |id| MobileAppId::parse(id).unwrap();
+    let demo = app("demo");
+    let batch = |task, part, number| BatchId { task: TaskId::new(task), part, number };
+    let signer = ReceiptSigner::new(&Secret::new("receipt-secret".to_owned()));
+    let param = signer.param(&demo, batch(42, Part::Direct, 0), ChannelKind::Xiaomi);
+    assert_eq!(param, "42.d.0.36fee4f994f8ce4d", "computed with another implementation");
+    let longest = batch((1 << 53) - 1, Part::Topic { index: 255, shard: u16::MAX }, u32::MAX);
+    assert!(signer.param(&demo, longest, ChannelKind::Xiaomi).len() <= 64);
+    let read = |app: &MobileAppId, channel, param: &str| signer.batch(app, channel, param);
+    assert_eq!(read(&demo, ChannelKind::Xiaomi, &param), Some(batch(42, Part::Direct, 0)));
+    assert_eq!(read(&app("other"), ChannelKind::Xiaomi, &param), None);
+    assert_eq!(read(&demo, ChannelKind::Oppo, &param), None);
+    let signature = &param["42.d.0.".len()..];
+    for param in [
+        format!("43.d.0.{signature}"),
+        format!("42.d.1.{signature}"),
+        format!("42.d.0.{}", &signature[1..]),
+        format!("42.d.0.{}", signature.to_uppercase()),
+        format!("042.d.0.{signature}"),
+        format!(".{signature}"),
+        "42".to_owned(),
+        String::new(),
     ] {
-        assert_eq!(signer.task(app, channel, param), None, "{app} {channel} {param}");
+        assert_eq!(read(&demo, ChannelKind::Xiaomi, &param), None, "{param}");
     }
-    let other = ReceiptSigner::new(&Secret::new(b"other".to_vec()));
-    assert_eq!(other.task("demo", "xiaomi", &param), None);
+    let other = ReceiptSigner::new(&Secret::new("other".to_owned()));
+    assert_eq!(other.batch(&demo, ChannelKind::Xiaomi, &param), None);
 }
 
 #[test]

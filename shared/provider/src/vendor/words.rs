@@ -2,9 +2,6 @@
 
 use model::notification::Notification;
 
-/// The sound that is none.
-pub(crate) const SILENT: &str = "none";
-
 /// A text with something on it that leaves a mark; vendors refuse blank ones.
 pub(crate) fn not_blank(text: &str) -> Option<&str> {
     (!text.chars().all(|c| c.is_whitespace() || c.is_control())).then_some(text)

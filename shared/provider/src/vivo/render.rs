@@ -4,11 +4,12 @@ use super::settings::{
     CONTENT_CHARS, CUSTOM_CHARS, CUSTOM_PAIRS, LIST_TTL_SECONDS, SKIP_CONTENT_CHARS, TITLE_CHARS, TTL_SECONDS,
 };
 use super::wire::{Extra, Payload};
-use crate::vendor::words::{SILENT, not_blank, title_and_text};
+use crate::vendor::words::{not_blank, title_and_text};
 use crate::vendor::{Ended, Push, hex};
 use model::certificate::VivoCertificate;
 use model::clock::Timestamp;
 use model::ids::TaskId;
+use model::notification::SILENT;
 use model::notification::android::{Click, Phone};
 use model::notification::badge::Badge;
 use model::notification::text::cut;

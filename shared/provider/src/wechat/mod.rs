@@ -4,6 +4,7 @@
 //! Facts are from the WeChat contract (official pages of developers.weixin.qq.com, read 2026-08).
 
 mod answer;
+mod batch;
 mod client;
 pub mod error;
 mod qrcode;
@@ -14,6 +15,7 @@ mod token;
 mod tests;
 
 pub use answer::Answer;
+pub(crate) use batch::to_each;
 pub use client::WechatClient;
 pub use error::{Action, CallError, Wait, action_of, outcome_of};
 pub use qrcode::create_qrcode;

@@ -1,6 +1,5 @@
 //! Tokens on the way of a send: refused, refreshed, not to be had.
 
-use crate::channel::Credentials;
 use crate::testing::server::Reply;
 use crate::testing::wechat::{FakeWechat, MSGID, NOW, TOKEN, keyword_account, recipient};
 use crate::token::{Refresh, TokenError};
@@ -110,14 +109,14 @@ async fn a_token_answer_without_a_token_is_none() {
 #[tokio::test]
 async fn the_schedule_refreshes_through_the_registry() {
     let wechat = FakeWechat::start().await;
-    let credentials = Credentials::Wechat(keyword_account());
-    assert_eq!(wechat.registry.refresh_token(&credentials).await.unwrap(), Refresh::Renewed);
-    assert_eq!(wechat.registry.refresh_token(&credentials).await.unwrap(), Refresh::NotDue);
+    let account = keyword_account();
+    assert_eq!(wechat.registry.refresh_token(&account).await.unwrap(), Refresh::Renewed);
+    assert_eq!(wechat.registry.refresh_token(&account).await.unwrap(), Refresh::NotDue);
     assert_eq!(wechat.send().await, Attempt::ok(Some(MSGID)));
     assert_eq!(wechat.server.count(TOKEN), 1, "the send found it in the vault");
     wechat.clock.advance(Duration::from_secs(7000));
     wechat.next_tokens([Reply::errcode(40164)]);
-    let error = wechat.registry.refresh_token(&credentials).await.unwrap_err();
+    let error = wechat.registry.refresh_token(&account).await.unwrap_err();
     assert!(matches!(&error, TokenError::Fetch(fetch) if fetch.code == Some(40164)), "{error:?} at {NOW:?}");
     assert!(!format!("{error} {error:?}").contains("demo0000"), "no secret in an error");
 }

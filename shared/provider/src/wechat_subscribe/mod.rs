@@ -11,11 +11,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use crate::channel::{Call, Channel, ChannelLimits, Credentials};
-use crate::wechat::WechatClient;
+use crate::channel::{Call, Channel, ChannelLimits};
+use crate::wechat::{WechatClient, to_each};
 use async_trait::async_trait;
-use futures::StreamExt;
-use model::channel::{Address, ChannelKind};
+use model::channel::ChannelKind;
 use model::outcome::Attempt;
 
 /// Which channel this is.
@@ -49,12 +48,9 @@ impl Channel for WechatSubscribe {
     }
 
     async fn send(&self, call: Call<'_>) -> Vec<Attempt> {
-        let Credentials::Wechat(account) = call.credentials;
-        let mut deliveries = Vec::with_capacity(call.recipients.len());
-        for recipient in call.recipients {
-            let Address::Wechat(openid) = &recipient.address;
-            deliveries.push(client::deliver(&self.client, account, call.message, openid));
-        }
-        futures::stream::iter(deliveries).buffered(settings::CALLS_IN_FLIGHT.get()).collect().await
+        to_each(call, settings::CALLS_IN_FLIGHT, |account, _, openid| {
+            Box::pin(client::deliver(&self.client, account, call.message, openid))
+        })
+        .await
     }
 }

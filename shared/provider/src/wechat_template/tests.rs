@@ -1,4 +1,5 @@
 use super::*;
+use crate::channel::Credentials;
 use crate::testing::server::Reply;
 use crate::testing::wechat::{FakeWechat, MSGID, NOW, SEND, TOKEN, account, keyword_account, notice, recipient};
 use model::account::NoticePart;

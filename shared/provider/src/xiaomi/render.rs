@@ -5,10 +5,11 @@ use super::settings::{
 };
 use super::wire::RESERVED_EXTRAS;
 use crate::vendor::form::{encode, push_pair};
-use crate::vendor::words::{SILENT, not_blank, title_and_text};
+use crate::vendor::words::{not_blank, title_and_text};
 use crate::vendor::{Ended, Push};
 use model::certificate::XiaomiCertificate;
 use model::clock::Timestamp;
+use model::notification::SILENT;
 use model::notification::android::{Click, Phone};
 use model::notification::ext::Ext;
 use model::notification::text::cut;
