@@ -42,7 +42,9 @@ def check(folder: Path, architecture: str) -> int:
     bootstraps = sorted(folder.glob("*/bootstrap"))
     for bootstrap in bootstraps:
         major, minor = needs(bootstrap)
-        print(f"{bootstrap.parent.name}: {machine(bootstrap)}, needs glibc {major}.{minor}, {bootstrap.stat().st_size} bytes")
+        print(
+            f"{bootstrap.parent.name}: {machine(bootstrap)}, needs glibc {major}.{minor}, {bootstrap.stat().st_size} bytes"
+        )
         if (major, minor) > NEWEST:
             sys.exit(f"{bootstrap} needs a newer glibc than Amazon Linux 2023 has, {NEWEST[0]}.{NEWEST[1]}")
         if MACHINES[architecture] not in machine(bootstrap):
@@ -68,8 +70,10 @@ def main() -> None:
         command = [tools / "sam", "build", "--parameter-overrides", overrides, "--build-dir", arguments.build_dir]
         subprocess.run(command, cwd=ROOT, env=environment, check=True)
     count = check(arguments.build_dir, arguments.architecture)
-    print(f"{count} functions in {time.monotonic() - started:.0f} s; `sam deploy --parameter-overrides "
-          f"Architecture={arguments.architecture}` deploys them")
+    print(
+        f"{count} functions in {time.monotonic() - started:.0f} s; `sam deploy --parameter-overrides "
+        f"Architecture={arguments.architecture}` deploys them"
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from . import rie
@@ -52,7 +53,7 @@ def run(children: Children, folder: Path, arguments: argparse.Namespace) -> int:
     print(f"deploy: stack {time.monotonic() - started:.1f} s: {len(template.functions())} functions", flush=True)
     vendors.seed(stack.environment("RefreshTokensFunction"))
     driver = Driver(stack, vendors, Logs(stack))
-    checks = [(check.__name__, lambda check=check: check(driver)) for check in CHECKS]
+    checks: list[tuple[str, Callable[[], object]]] = [(check.__name__, partial(check, driver)) for check in CHECKS]
     checks.insert(-1, ("events", lambda: rie.run(driver, children, binaries, folder)))
     failed = 0
     for name, check in checks:
@@ -62,8 +63,8 @@ def run(children: Children, folder: Path, arguments: argparse.Namespace) -> int:
             step(name, check)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the logs say more, and the other checks too
             failed += 1
-            print(f"deploy: {name} FAILED: {failure!r}" if not isinstance(failure, Failure) else
-                  f"deploy: {name} FAILED: {failure}", file=sys.stderr)
+            why = str(failure) if isinstance(failure, Failure) else repr(failure)
+            print(f"deploy: {name} FAILED: {why}", file=sys.stderr)
             print(f"--- what the functions logged meanwhile\n{driver.logs.shown()}", file=sys.stderr)
             print(f"--- what the cloud complains of\n{cloud.complaints()}", file=sys.stderr, flush=True)
     return failed

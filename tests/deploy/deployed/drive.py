@@ -7,12 +7,13 @@ import re
 import time
 import urllib.parse
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from . import wechat
 from .cloud import StandIns
 from .events import call_for, events
-from .logs import Logs, function_of
+from .logs import Line, Logs, function_of
 from .processes import Failure, http, wait_for
 from .stack import Stack
 from .template import Function, Json
@@ -101,7 +102,7 @@ def routes(driver: Driver) -> str:
         try:
             line = driver.logs.wait(
                 f"{route.key}: a log line of `{name}` (answered {status}: {body[:200]!r})",
-                lambda line: function_of(line) == name and line.get("message", "").startswith("request "),
+                partial(answered, name),
                 5,
             )
         except Failure as failure:
@@ -175,9 +176,7 @@ def fair_batches(driver: Driver) -> str:
         got = wait_for(
             f"the poison of {queue} in {dead}",
             60,
-            lambda dead=dead: sqs.receive_message(
-                QueueUrl=driver.stack.id(dead), WaitTimeSeconds=1, VisibilityTimeout=1
-            ).get("Messages"),
+            partial(received, sqs, driver.stack.id(dead)),
         )
         require(got[0]["Body"] == poison, f"{dead} holds another message: {got}")
         sqs.delete_message(QueueUrl=driver.stack.id(dead), ReceiptHandle=got[0]["ReceiptHandle"])
@@ -211,7 +210,7 @@ def neighbour(driver: Driver) -> tuple[str, str]:
         batch["message"]["summary"] = content
         bad, good = send_together(driver, "no JSON", json.dumps(batch, ensure_ascii=False))
         driver.arrived(content)
-        wait_for("the bad neighbour to come again", 30, lambda bad=bad: len(calls_of(driver, bad)) > 1)
+        wait_for("the bad neighbour to come again", 30, partial(came_again, driver, bad))
         came = set(calls_of(driver, good))
         require(len(came) == 1, f"the good message came {len(came)} times")
         if came & set(calls_of(driver, bad)):
@@ -229,6 +228,27 @@ def send_together(driver: Driver, bad: str, good: str) -> tuple[str, str]:
     sent = driver.queue().send_message_batch(QueueUrl=queue, Entries=entries)["Successful"]
     ids = {one["Id"]: one["MessageId"] for one in sent}
     return ids["bad"], ids["good"]
+
+
+def answered(function: str, line: Line) -> bool:
+    """Whether a log line is the one with which an HTTP function ends a call."""
+    return function_of(line) == function and str(line.get("message", "")).startswith("request ")
+
+
+def ticked(function: str, line: Line) -> bool:
+    """Whether a log line is the one with which a scheduled function ends a run."""
+    return function_of(line) == function and line["message"] == "scheduled run done"
+
+
+def received(sqs: Any, url: str) -> list[Json]:
+    """What a queue gives within a second; it is seen again a second later."""
+    answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, VisibilityTimeout=1)
+    return list(answer.get("Messages", []))
+
+
+def came_again(driver: Driver, message_id: str) -> bool:
+    """Whether a message has been worked on more than once."""
+    return len(calls_of(driver, message_id)) > 1
 
 
 def calls_of(driver: Driver, message_id: str) -> list[str]:
@@ -297,7 +317,7 @@ def schedules(driver: Driver) -> str:
     for name in ticking:
         driver.logs.wait(
             f"a tick of {name}",
-            lambda line, of=name: function_of(line) == of and line["message"] == "scheduled run done",
+            partial(ticked, name),
             100,
         )
     return f"ticks of {', '.join(ticking)}"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from .processes import Failure, wait_for
+from .processes import wait_for
 from .stack import Stack
 
 Line = dict[str, Any]

@@ -26,7 +26,9 @@ class Children:
     def __init__(self) -> None:
         self._running: list[subprocess.Popen[bytes]] = []
 
-    def start(self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    def start(
+        self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path
+    ) -> subprocess.Popen[bytes]:
         """Starts a process in a group of its own, its output going to `log`."""
         output: IO[bytes]
         with log.open("wb") as output:

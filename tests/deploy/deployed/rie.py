@@ -58,7 +58,9 @@ def fits(event: Event, answer: Any) -> str | None:
             return None
         case "queue", {"batchItemFailures": list(failed)}:
             known = {record["messageId"] for record in event.payload["Records"]}
-            return None if {one["itemIdentifier"] for one in failed} <= known else "names messages that it was not given"
+            return (
+                None if {one["itemIdentifier"] for one in failed} <= known else "names messages that it was not given"
+            )
         case "schedule", None:
             return None
     return "is no answer to an event of this kind"

@@ -126,7 +126,7 @@ class Stack:
 
     def id(self, logical_id: str) -> str:
         """The physical id of a resource: a table's name, a queue's URL, a function's name."""
-        return self._ids[logical_id]
+        return str(self._ids[logical_id])
 
     def outputs(self) -> dict[str, str]:
         """The stack's outputs."""

@@ -82,7 +82,8 @@ class Template:
         """What SAM makes of it."""
         os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
         packaged = self.with_code({name: f"s3://code/{name}" for name, _ in self.of_type(FUNCTION)})
-        return json.loads(json.dumps(Translator({}, Parser()).translate(packaged, {})))
+        translated: Json = json.loads(json.dumps(Translator({}, Parser()).translate(packaged, {})))
+        return translated
 
 
 def routes(translated: Json) -> list[Route]:
