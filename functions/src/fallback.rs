@@ -7,7 +7,7 @@
 //! `ANY $default`. Under `/api`: 404 with code 1004 for an unknown path, 405 with code 1005 for a wrong method, 204
 //! for `OPTIONS`. Elsewhere a short text. Never a redirect: clients turn a redirected POST into a GET.
 
-use crate::{admin, page, wechat, wxpusher};
+use crate::{admin, mobile, page, wechat, wxpusher};
 use gateway::envelope;
 use gateway::function::Family;
 use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_function};
@@ -42,6 +42,9 @@ const KNOWN: &[&[Route]] = &[
     wechat::event::ROUTES,
     wechat::push::ROUTES,
     admin::ROUTES,
+    mobile::notify::ROUTES,
+    mobile::task_detail::ROUTES,
+    mobile::devices::ROUTES,
 ];
 
 /// The function.
@@ -71,6 +74,8 @@ fn family_of(path: &str) -> Family {
         Family::Wxpusher
     } else if path.starts_with("/cgi-bin/") {
         Family::Cgi
+    } else if ["/push/", "/user/", "/token/"].iter().any(|start| path.starts_with(start)) {
+        Family::Mobile
     } else {
         Family::Page
     }

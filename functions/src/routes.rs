@@ -1,7 +1,7 @@
 //! The table of functions: read by the local runner, and by the tests that hold it against `template.yaml` and the
 //! binaries.
 
-use crate::{admin, fallback, page, wechat, workers, wxpusher};
+use crate::{admin, fallback, mobile, page, wechat, workers, wxpusher};
 use gateway::Function;
 
 /// Every function, each once.
@@ -22,6 +22,9 @@ pub static ALL: &[Function] = &[
     wechat::template_send::FUNCTION,
     wechat::wxopen_template_send::FUNCTION,
     wechat::push::FUNCTION,
+    mobile::notify::FUNCTION,
+    mobile::task_detail::FUNCTION,
+    mobile::devices::FUNCTION,
     page::FUNCTION,
     wechat::event::FUNCTION,
     admin::FUNCTION,

@@ -1,5 +1,7 @@
 //! The demo seed: the same on every machine, so that documents and tests can quote it. Its keys are public.
 
+pub mod mobile;
+
 use crate::sandbox::{Followers, ServerConfiguration, World};
 use model::account::{
     AccountAccess, CallbackMode, NoticeField, NoticePart, NoticeTemplate, TemplateMapping, WechatAccount,
@@ -252,6 +254,7 @@ pub async fn demo(store: &Store, now: Timestamp) -> Result<(), StoreError> {
     for n in 1..=FOLLOWERS {
         spts.give(&uid(n)?, spt(n)?).await?;
     }
+    mobile::demo(store, now).await?;
     // Last: its presence says that the seed is whole.
     apps.put(&first, &Secret::new(first_token.to_owned())).await
 }

@@ -11,6 +11,7 @@ mod faults;
 mod follows;
 mod journey;
 mod kill;
+mod mobile;
 mod page;
 mod template;
 mod wechat;

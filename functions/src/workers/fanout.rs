@@ -7,6 +7,8 @@
 //! Nothing is written per recipient: a page of 5,000 followers costs its Query, one plan item and one SendMessageBatch.
 //! What does not fit an invocation is continued by a message to itself.
 
+mod devices;
+
 use futures::future::try_join_all;
 use gateway::{Context, Function, Invocation, WorkerError, queue_function};
 use model::audience::{Follower, Recipient};
@@ -23,6 +25,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use store::audience::{Audience, Span};
 use store::capabilities;
+use store::devices::{AudienceReader, Badges};
+use store::due::DueWriter;
 use store::objects::ObjectReader;
 use store::plan::{PlanPage, PlanReader, PlannedBatch, Planner};
 use store::queue::{Batches, Hints, TaskMessage};
@@ -41,6 +45,9 @@ capabilities! {
         records: RecordReader,
         batches: Batches,
         hints: Hints,
+        devices: AudienceReader,
+        badges: Badges,
+        due: DueWriter,
     }
 }
 
@@ -128,6 +135,12 @@ async fn fan_out(
             }
             _ => Err(WorkerError::Unreadable(format!("task {} has no topic {index}", task.id))),
         },
+        Part::Devices { shard } => match (&task.content, &task.owner) {
+            (Content::Push(push), Owner::Mobile(app)) => {
+                run.devices(invocation, devices::Push { app, content: push, shard }, page).await
+            }
+            _ => Err(WorkerError::Unreadable(format!("task {} has no devices", task.id))),
+        },
     }
 }
 
@@ -184,12 +197,12 @@ impl Run<'_> {
 
     /// Plans page `number` unless it is planned already, and sends its batches.
     async fn page(&self, topic: Topic<'_>, number: u32, before: Option<&PlanPage>) -> Result<PlanPage, WorkerError> {
-        let after = before.and_then(|page| page.seen);
+        let after = before.and_then(|page| page.seen).map(FollowId::new);
         let first_batch = before.map_or(0, PlanPage::next_batch);
         let Topic { app, target: TopicTarget { topic_id: id, .. }, shard } = topic;
         let id = *id;
         if let Some(page) = self.store.plans.page(self.task.id, self.part, number).await? {
-            let span = Span { after, upto: page.seen };
+            let span = Span { after, upto: page.seen.map(FollowId::new) };
             if page.seen.is_some() && page.batches.iter().zip(page.first_batch..).any(|(_, batch)| self.wants(batch)) {
                 let found = self.store.audience.page(app, id, shard, span, usize::MAX >> 1).await?;
                 self.send_page(topic.target, after, &page, &found.followers).await?;
@@ -201,13 +214,14 @@ impl Run<'_> {
             found.followers.iter().filter(|follower| self.eligible(topic.target, follower)).collect();
         let batches = eligible.chunks(BATCH_RECIPIENTS).filter_map(|chunk| {
             let recipients = u32::try_from(chunk.len()).unwrap_or(u32::MAX);
-            chunk.last().map(|last| PlannedBatch { upto: last.follow_id, recipients })
+            chunk.last().map(|last| PlannedBatch { upto: last.follow_id.get(), recipients, route: None })
         });
         let ours = PlanPage {
             first_batch,
             batches: batches.collect(),
-            seen: found.followers.last().map(|follower| follower.follow_id).or(after),
+            seen: found.followers.last().map(|follower| follower.follow_id).or(after).map(FollowId::get),
             last: found.last,
+            offline: 0,
             at: self.context.clock.now(),
         };
         let page = self.store.planner.plan(self.task.id, self.part, number, ours.clone(), self.task.expires()).await?;
@@ -215,8 +229,8 @@ impl Run<'_> {
             self.send_page(topic.target, after, &page, &found.followers).await?;
         } else {
             // Somebody else planned it from another state of the audience: theirs stands.
-            let found =
-                self.store.audience.page(app, id, shard, Span { after, upto: page.seen }, usize::MAX >> 1).await?;
+            let span = Span { after, upto: page.seen.map(FollowId::new) };
+            let found = self.store.audience.page(app, id, shard, span, usize::MAX >> 1).await?;
             self.send_page(topic.target, after, &page, &found.followers).await?;
         }
         Ok(page)
@@ -235,8 +249,8 @@ impl Run<'_> {
         let mut from = after.map_or(0, |id| id.get() + 1);
         let mut batches = Vec::with_capacity(page.batches.len());
         for (planned, number) in page.batches.iter().zip(page.first_batch..) {
-            let span = from..=planned.upto.get();
-            from = planned.upto.get() + 1;
+            let span = from..=planned.upto;
+            from = planned.upto + 1;
             if !self.wants(number) {
                 continue;
             }
@@ -285,6 +299,7 @@ impl Run<'_> {
         let (message_id, id_per_slot) = match self.part {
             Part::Direct => (task.id.message(0), task.direct_ids() == u64::from(task.direct_count)),
             Part::Topic { index, .. } => (task.topic_message(index), false),
+            Part::Devices { .. } => (task.id.message(0), false),
         };
         let naming = Naming { message_id, id_per_slot, nonce: task.nonce.clone() };
         match &task.content {
@@ -297,27 +312,29 @@ impl Run<'_> {
             }),
             Content::Wechat(content) => Message::Wechat(WechatMessage { naming, content: content.clone() }),
             Content::Push(push) => {
-                Message::Push(PushMessage { task: task.id, notification: Box::new(push.notification.clone()) })
+                Message::Push(PushMessage { task: task.id, notification: push.notification.clone() })
             }
         }
     }
 
     async fn send(&self, batches: Vec<Batch>) -> Result<(), WorkerError> {
-        let batches: Vec<Batch> = batches.into_iter().filter(|batch| self.wants(batch.id.number)).collect();
+        self.send_delayed(batches.into_iter().map(|batch| (batch, Duration::ZERO)).collect()).await
+    }
+
+    /// Sends batches, each to be delivered after its delay.
+    async fn send_delayed(&self, batches: Vec<(Batch, Duration)>) -> Result<(), WorkerError> {
+        let batches: Vec<_> = batches.into_iter().filter(|(batch, _)| self.wants(batch.id.number)).collect();
         if batches.is_empty() {
             return Ok(());
         }
-        for batch in &batches {
+        for (batch, _) in &batches {
             let bytes = Batches::size(batch)?;
             if bytes > BATCH_BYTES {
                 // Cannot happen with addresses as we have them; a channel with longer ones needs smaller batches.
                 warn!(batch.id = %batch.id, bytes, "batch is larger than a queue message should be");
             }
         }
-        let groups: Vec<Vec<(Batch, Duration)>> = batches
-            .chunks(PAGE_BATCHES)
-            .map(|group| group.iter().cloned().map(|batch| (batch, Duration::ZERO)).collect())
-            .collect();
+        let groups: Vec<Vec<(Batch, Duration)>> = batches.chunks(PAGE_BATCHES).map(<[_]>::to_vec).collect();
         try_join_all(groups.into_iter().map(|group| self.store.batches.send(group))).await?;
         Ok(())
     }

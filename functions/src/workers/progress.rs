@@ -2,11 +2,14 @@
 
 use gateway::Context;
 use model::batch::{BatchId, Part};
+use model::clock::Timestamp;
 use model::ids::MessageId;
 use model::limits::BATCH_RECIPIENTS;
+use model::push::RELEASE_AHEAD;
 use model::record::{Entry, State, Tally};
-use model::task::{Progress, Target, Task};
-use store::plan::PlanReader;
+use model::statistics::LegCounts;
+use model::task::{Content, Progress, Target, Task};
+use store::plan::{PlanPage, PlanReader};
 use store::receipts::ReceiptReader;
 use store::records::RecordReader;
 use store::tasks::TaskReader;
@@ -72,7 +75,7 @@ async fn of_topic(store: &ProgressStore, task: &Task, index: u8) -> Result<Progr
 }
 
 /// How far one part has come.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct PartState {
     /// Something of it was planned.
     pub(crate) started: bool,
@@ -82,10 +85,12 @@ pub(crate) struct PartState {
     pub(crate) summarised: bool,
     /// What is recorded so far. Of an unfinished part that was too large to add up, nothing.
     pub(crate) tally: Tally,
+    /// Of devices: what is known leg by leg.
+    pub(crate) legs: LegCounts,
     /// When something of it was last written.
-    pub(crate) moved_at: model::clock::Timestamp,
+    pub(crate) moved_at: Timestamp,
     /// None of its unfinished batches is tried before this; zero when one of them may be tried at once.
-    pub(crate) hold_until: model::clock::Timestamp,
+    pub(crate) hold_until: Timestamp,
 }
 
 /// How far `part` of `task` has come, reading the records of at most `most_batches` batches.
@@ -101,10 +106,16 @@ pub(crate) async fn part(
     {
         return Ok(PartState { started: true, finished: true, summarised: true, tally, ..PartState::default() });
     }
+    if let Part::Devices { .. } = part
+        && let Some(legs) = records.legs_summary(task.id, part).await?
+    {
+        return Ok(PartState { started: true, finished: true, summarised: true, legs, ..PartState::default() });
+    }
+    let mut pages = Vec::new();
     let (planned, batches, moved_at) = match part {
         Part::Direct => (true, task.direct_count.div_ceil(BATCH_RECIPIENTS as u32), task.accepted_ms),
-        Part::Topic { .. } => {
-            let pages = plans.pages(task.id, part).await?;
+        Part::Topic { .. } | Part::Devices { .. } => {
+            pages = plans.pages(task.id, part).await?;
             let Some(page) = pages.last() else {
                 return Ok(PartState { moved_at: task.accepted_ms, ..PartState::default() });
             };
@@ -126,9 +137,30 @@ pub(crate) async fn part(
             held.push(batch.all_rest_until());
         }
     }
+    for (number, leg, recipients) in pages.iter().flat_map(planned_devices) {
+        let kept = kept.get(&number);
+        state.legs.add_batch(leg, recipients, kept.map(|kept| &kept.record));
+        if kept.is_none() {
+            held.extend(kept_back_until(task, leg));
+        }
+    }
+    state.legs.offline = pages.iter().map(|page| page.offline).sum();
     state.finished = planned && closed >= batches as usize;
     if planned && closed + held.len() >= batches as usize {
         state.hold_until = held.into_iter().min().unwrap_or_default();
     }
     Ok(state)
+}
+
+/// The batches of devices in a page: number, first leg, how many devices.
+fn planned_devices(page: &PlanPage) -> impl Iterator<Item = (u32, u8, u32)> + '_ {
+    let batches = page.batches.iter().zip(page.first_batch..);
+    batches.filter_map(|(batch, number)| batch.route.map(|route| (number, route.leg, batch.recipients)))
+}
+
+/// Until when a batch that nobody has tried yet is kept back on purpose: its vendor cannot be told to wait.
+fn kept_back_until(task: &Task, leg: u8) -> Option<Timestamp> {
+    let (Content::Push(push), Some(channel)) = (&task.content, task.legs.get(usize::from(leg))) else { return None };
+    let begin = push.notification.held_until(*channel, task.accepted_ms)?;
+    Some(begin.minus(RELEASE_AHEAD))
 }

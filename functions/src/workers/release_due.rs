@@ -17,6 +17,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use gateway::error::causes;
 use gateway::metrics::Metric;
 use gateway::{Context, Function, Invocation, WorkerError, schedule_function};
+use model::batch::Part;
 use model::callback::CallbackState;
 use model::clock::Timestamp;
 use model::ids::{AppId, BlockId, TaskId};
@@ -279,8 +280,13 @@ impl Run<'_> {
         let (mut finished, mut moved_at, mut hold_until) = (true, task.accepted_ms, None::<Timestamp>);
         for of in task.parts() {
             let state = part(&self.store.plans, &self.store.records, task, of, u32::MAX).await?;
-            if state.finished && !state.summarised && !matches!(of, model::batch::Part::Direct) {
-                self.store.summaries.summarise(task.id, of, &state.tally, task.expires()).await?;
+            if state.finished && !state.summarised {
+                let (id, expires) = (task.id, task.expires());
+                match of {
+                    Part::Direct => {}
+                    Part::Topic { .. } => self.store.summaries.summarise(id, of, &state.tally, expires).await?,
+                    Part::Devices { .. } => self.store.summaries.summarise_legs(id, of, &state.legs, expires).await?,
+                }
             }
             moved_at = moved_at.max(state.moved_at);
             if !state.finished {
@@ -291,13 +297,13 @@ impl Run<'_> {
         if finished {
             return Ok(None);
         }
-        let age = now.since(task.accepted_ms);
+        let age = now.since(task.begins());
         if age > GIVE_UP {
             error!(task.id = %task.id, "task given up: it was not finished within its retention");
             return Ok(None);
         }
         // Nobody rests beyond the message's life: then it is recorded as expired.
-        let end_of_life = task.accepted_ms.plus(MESSAGE_LIFE);
+        let end_of_life = task.begins().plus(MESSAGE_LIFE);
         let next = match hold_until.map(|until| until.min(end_of_life)).filter(|until| *until > now) {
             Some(until) => until.plus(Duration::from_secs(1)),
             None => {
@@ -343,7 +349,7 @@ fn next_look(task: TaskId, age: Duration, now: Timestamp) -> Timestamp {
 fn is_finished_direct(swept: &SweptTask) -> bool {
     let batches = swept.task.direct_count.div_ceil(BATCH_RECIPIENTS as u32) as usize;
     let closed = swept.direct.values().filter(|kept| kept.record.is_closed()).count();
-    swept.task.topics.is_empty() && closed >= batches
+    swept.task.parts().iter().all(|part| *part == Part::Direct) && closed >= batches
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use crate::vault::StoredTokens;
 use model::account::WechatAccount;
 use model::channel::ChannelKind;
 use model::clock::{Clock, Timestamp};
-use model::ids::AccountId;
+use model::ids::{AccountId, MobileAppId};
+use model::mobile::MobileApp;
 use provider::channel::{Registry, Settings};
 use provider::http::{HttpClient, HttpSettings};
 use std::collections::HashMap;
@@ -44,6 +45,8 @@ pub struct Context {
     pub accounts: Remembered<AccountId, WechatAccount>,
     /// How back ends of accounts prove themselves, read a moment ago.
     pub access: Remembered<AccountId, Accessible>,
+    /// Apps of the mobile family, read a moment ago.
+    pub mobile_apps: Remembered<MobileAppId, MobileApp>,
     /// What is counted by the minute.
     pub minutes: MinuteCounts,
     /// Breakers found closed a moment ago.
@@ -85,6 +88,7 @@ impl Context {
             limiter: Limiter::default(),
             accounts: Remembered::for_at_most(ACCOUNT_LIFE),
             access: Remembered::for_at_most(ACCESS_LIFE),
+            mobile_apps: Remembered::for_at_most(ACCESS_LIFE),
             minutes: MinuteCounts::default(),
             closed_breakers: Remembered::for_at_most(BREAKER_LIFE),
             callbacks_in_flight: InFlight::default(),

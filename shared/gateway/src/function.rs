@@ -61,6 +61,8 @@ pub enum Family {
     Cgi,
     /// A status, and `{"code","message"}` when it is an error.
     Push,
+    /// `{"code","data","message"}` at HTTP 200.
+    Mobile,
     /// A page for people.
     Page,
     /// What WeChat calls: a status, and nothing that a stranger could read.

@@ -24,6 +24,13 @@ pub enum Part {
         #[serde(rename = "n")]
         shard: u16,
     },
+    /// One shard of a mobile app's devices, or all devices of an audience that is listed.
+    #[serde(rename = "v")]
+    Devices {
+        /// Shard of the app's audience; 0 for a listed one.
+        #[serde(rename = "n")]
+        shard: u16,
+    },
 }
 
 /// Names a batch. The same recipients get the same name however often the batch is built.
@@ -42,6 +49,7 @@ impl std::fmt::Display for BatchId {
         match self.part {
             Part::Direct => write!(f, "{}.d.{}", self.task, self.number),
             Part::Topic { index, shard } => write!(f, "{}.t{index}.{shard}.{}", self.task, self.number),
+            Part::Devices { shard } => write!(f, "{}.v{shard}.{}", self.task, self.number),
         }
     }
 }
@@ -78,7 +86,7 @@ pub struct Batch {
     /// Through which channel this copy goes out.
     pub channel: ChannelKind,
     /// The channels that are tried for a recipient, in this order. One that is not to be tried again has failed for a
-    /// reason that lets another one succeed. Devices have ways of their own instead.
+    /// reason that lets another one succeed. A device is only on those for which it has a way.
     pub legs: Vec<ChannelKind>,
     /// In whose name.
     pub account: AccountId,
@@ -100,16 +108,16 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Leg number `leg` (from 0) of `recipient`: through which channel, and to which address. `None` when it has no such
-    /// leg.
+    /// The first leg of `recipient` from number `from` (counted from 0) on: its number, its channel, and the address there.
+    /// `None` when there is no further one.
     ///
-    /// Those of a device are its own ways; everybody else's are the batch's.
-    pub fn leg<'a>(&self, recipient: &'a Recipient, leg: u8) -> Option<(ChannelKind, &'a Address)> {
-        let channel = match &recipient.address {
-            Address::Wechat(_) => self.legs.get(usize::from(leg)).copied(),
-            Address::Device(device) => device.ways.get(usize::from(leg)).map(|way| way.channel),
-        };
-        channel.map(|channel| (channel, &recipient.address))
+    /// A number stands for the same channel for everybody, so a record says by itself who was sent what. A device is not
+    /// on the legs for which it has no way.
+    pub fn leg<'a>(&self, recipient: &'a Recipient, from: u8) -> Option<(u8, ChannelKind, &'a Address)> {
+        let address = &recipient.address;
+        let leads = |channel| !matches!(address, Address::Device(_)) || address.way(channel).is_some();
+        let mut legs = self.legs.iter().zip(0u8..).skip(usize::from(from));
+        legs.find(|(channel, _)| leads(**channel)).map(|(&channel, leg)| (leg, channel, address))
     }
 }
 

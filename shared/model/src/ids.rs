@@ -62,6 +62,16 @@ number_id! {
     ProductId
 }
 
+number_id! {
+    /// A push user of a mobile app. Positive, unique in the app.
+    PushUserId
+}
+number_id! {
+    /// A device of a mobile app: a user signed in on it. Positive, unique in the app, given in the order of time, never
+    /// used again. It is the [`Recipient::slot`](crate::audience::Recipient::slot) of the device.
+    DeviceId
+}
+
 /// How many consecutive follow ids an app is given at a time.
 ///
 /// It is the unit in which an app's followers are counted: a list of them finds its page by the counts of these

@@ -164,6 +164,11 @@ impl BatchRecord {
         self.entry(slot).is_some_and(|entry| entry.state.is_final())
     }
 
+    /// Everything recorded: every slot on every leg that it came to.
+    pub fn deliveries(&self) -> impl Iterator<Item = (u64, Entry)> + '_ {
+        self.entries.iter().map(|(&(slot, _), &entry)| (slot, entry))
+    }
+
     /// The batch's counters. Who is on the way from one leg to the next counts as retrying.
     pub fn tally(&self) -> Tally {
         let mut tally = Tally::default();

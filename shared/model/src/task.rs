@@ -8,7 +8,7 @@ use crate::ids::{AccountId, MessageId, Owner, TaskId, TopicId};
 use crate::inbound::FinishedAs;
 use crate::limits;
 use crate::message::ContentType;
-use crate::notification::Notification;
+use crate::push::PushContent;
 use crate::record::{State, Tally};
 use crate::wechat::WechatContent;
 use serde::{Deserialize, Serialize};
@@ -78,14 +78,6 @@ pub enum Content {
     /// A notification for phones.
     #[serde(rename = "n")]
     Push(Box<PushContent>),
-}
-
-/// What an app asks phones to show, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PushContent {
-    /// What is shown.
-    #[serde(rename = "m")]
-    pub notification: Notification,
 }
 
 /// A page and what announces it.
@@ -177,7 +169,12 @@ impl Task {
             let index = u8::try_from(index).unwrap_or(u8::MAX);
             (0..topic.shards).map(move |shard| Part::Topic { index, shard })
         });
-        direct.into_iter().chain(topics).collect()
+        let shards = match &self.content {
+            Content::Push(push) => push.shards,
+            Content::Page(_) | Content::Wechat(_) => 0,
+        };
+        let devices = (0..shards).map(|shard| Part::Devices { shard });
+        direct.into_iter().chain(topics).chain(devices).collect()
     }
 
     /// The channel that is tried first.
@@ -192,9 +189,17 @@ impl Task {
         matches!(&self.content, Content::Page(PageContent { text: Stored::Inline(text), .. }) if text.is_empty())
     }
 
+    /// When its message may be shown first: its life counts from here.
+    pub fn begins(&self) -> Timestamp {
+        match &self.content {
+            Content::Push(push) => push.notification.show_begin.unwrap_or_default().max(self.accepted_ms),
+            Content::Page(_) | Content::Wechat(_) => self.accepted_ms,
+        }
+    }
+
     /// When nothing of the task is answered any more.
     pub fn expires(&self) -> Timestamp {
-        self.accepted_ms.plus(limits::TASK_RETENTION)
+        self.begins().plus(limits::TASK_RETENTION)
     }
 
     /// The path segment of the task's page: the id and the nonce, so no index is needed to find it.

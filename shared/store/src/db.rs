@@ -255,14 +255,26 @@ impl Store {
 
     /// Deletes a copy of something unless a newer one stands there.
     pub(crate) async fn delete_unless_newer(&self, table: &str, key: Key, rev: u64) -> Result<(), StoreError> {
+        let values = HashMap::from([(":rev".to_owned(), n(rev))]);
+        self.delete_if(table, key, "attribute_not_exists(rev) OR rev <= :rev", values).await
+    }
+
+    /// Deletes an item if `condition` holds for it; `condition` names attributes that are no reserved words.
+    pub(crate) async fn delete_if(
+        &self,
+        table: &str,
+        key: Key,
+        condition: &str,
+        values: Attributes,
+    ) -> Result<(), StoreError> {
         let answer = self
             .dynamodb()
             .delete_item()
             .table_name(table)
             .key("pk", s(key.pk))
             .key("sk", s(key.sk))
-            .condition_expression("attribute_not_exists(rev) OR rev <= :rev")
-            .expression_attribute_values(":rev", n(rev))
+            .condition_expression(condition)
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
             .send()
             .await;
         match answer {

@@ -1,6 +1,8 @@
 //! Every key of the four tables: one constructor per shape, with the shape in its doc, and a parser where one is read
 //! back. `pk` and `sk` are strings everywhere; numbers inside them are padded so that they sort.
 
+pub mod mobile;
+
 use model::batch::{BatchId, Part};
 use model::callback::CallbackId;
 use model::channel::ChannelKind;
@@ -261,11 +263,13 @@ pub fn task_sort(id: u64) -> String {
     format!("{TASK_PREFIX}{id:016}")
 }
 
-/// Tasks: `PART#<task>#<topic index>#<shard>`: plan, records and summary of one shard of one topic of a task.
+/// Tasks: `PART#<task>#<topic index>#<shard>`, or `PART#<task>#v#<shard>`: plan, records and summary of one shard of one
+/// topic of a task, or of an app's devices.
 pub fn part(task: TaskId, part: Part) -> String {
     match part {
         Part::Direct => block(task.block()),
         Part::Topic { index, shard } => format!("PART#{task}#{index}#{shard}"),
+        Part::Devices { shard } => format!("PART#{task}#v#{shard}"),
     }
 }
 
@@ -305,7 +309,7 @@ pub fn segment_prefix(batch: BatchId) -> String {
 pub fn segments_of(task: TaskId, in_part: Part) -> String {
     match in_part {
         Part::Direct => format!("{SEGMENT_PREFIX}{:016}#", task.get()),
-        Part::Topic { .. } => SEGMENT_PREFIX.to_owned(),
+        Part::Topic { .. } | Part::Devices { .. } => SEGMENT_PREFIX.to_owned(),
     }
 }
 
@@ -468,7 +472,7 @@ mod tests {
         let callbacks = DueThing::Callbacks { app: AppId::new(9), minute: 29_924_160 };
         assert_eq!(parse_due(&due_callbacks(at, AppId::new(9), 29_924_160).sk), Some((at, callbacks)));
         assert_eq!(parse_due("nonsense"), None);
-        for part in [Part::Direct, Part::Topic { index: 2, shard: 11 }] {
+        for part in [Part::Direct, Part::Topic { index: 2, shard: 11 }, Part::Devices { shard: 3 }] {
             let batch = BatchId { task: TaskId::new(123), part, number: 45 };
             let key = segment(batch, "aZ09");
             assert_eq!(segment_batch(&key.sk), Some(45));

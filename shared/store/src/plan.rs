@@ -7,8 +7,9 @@ use crate::db::{Ask, Put, Range};
 use crate::item::{Attributes, Item, Reader, json, n, s};
 use crate::{StoreError, keys};
 use model::batch::Part;
+use model::certificate::Environment;
 use model::clock::Timestamp;
-use model::ids::{FollowId, TaskId};
+use model::ids::TaskId;
 use serde::{Deserialize, Serialize};
 
 capability! {
@@ -28,24 +29,46 @@ pub struct PlanPage {
     pub first_batch: u32,
     /// Its batches in order.
     pub batches: Vec<PlannedBatch>,
-    /// The last follow it has seen, eligible or not; the next page starts after it.
-    pub seen: Option<FollowId>,
+    /// The slot that it has seen last, eligible or not; the next page starts after it.
+    pub seen: Option<u64>,
     /// No page follows.
     pub last: bool,
+    /// Devices of the page that only our own channel was to reach, and that were not online.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offline: u64,
     /// When it was planned.
     #[serde(skip)]
     pub at: Timestamp,
 }
 
-/// A batch of a plan: the followers up to and with `upto`, after the batch before it.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A batch of a plan: the recipients up to and with the slot `upto`, after the batch before it of the same route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedBatch {
-    /// The last follow of the span.
+    /// The last slot of the span.
     #[serde(rename = "u")]
-    pub upto: FollowId,
+    pub upto: u64,
     /// How many of the span were eligible when it was planned.
     #[serde(rename = "c")]
     pub recipients: u32,
+    /// For devices: over which way they are reached first. Followers have one for all.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<PlannedRoute>,
+}
+
+/// Where the devices of a batch begin. A batch holds devices of one route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlannedRoute {
+    /// On which leg of the task.
+    #[serde(rename = "l")]
+    pub leg: u8,
+    /// In which environment.
+    #[serde(rename = "e", default)]
+    pub environment: Environment,
 }
 
 impl PlanPage {

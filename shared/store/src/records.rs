@@ -7,6 +7,7 @@ use model::batch::{BatchId, Part};
 use model::clock::Timestamp;
 use model::ids::TaskId;
 use model::record::{BatchRecord, Entry, State, Tally, decode, encode};
+use model::statistics::LegCounts;
 use rand::distr::{Alphanumeric, SampleString};
 use std::collections::BTreeMap;
 
@@ -109,7 +110,31 @@ impl RecordWriter {
     }
 }
 
+impl RecordWriter {
+    /// Keeps the final counters of a part of a push, as [`Self::summarise`] does.
+    pub async fn summarise_legs(
+        &self,
+        task: TaskId,
+        part: Part,
+        legs: &LegCounts,
+        expires: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = keys::summary(task, part);
+        let item =
+            Item::keyed(key.pk, key.sk).with("legs", item::s(item::json("summary", legs)?)).expiring(expires).build();
+        match self.0.put_new(&self.0.names().tasks, item).await? {
+            Put::Written | Put::Refused(_) => Ok(()),
+        }
+    }
+}
+
 impl RecordReader {
+    /// The final counters of a part of a push, once somebody has drawn them up.
+    pub async fn legs_summary(&self, task: TaskId, part: Part) -> Result<Option<LegCounts>, StoreError> {
+        let item = self.0.get(&self.0.names().tasks, keys::summary(task, part), true).await?;
+        item.map(|item| Reader::new("summary", &item).json("legs")).transpose()
+    }
+
     /// The record of one batch. Strongly consistent: what was recorded is not sent again.
     pub async fn batch(&self, batch: BatchId) -> Result<Kept, StoreError> {
         let range = Range::Prefix(keys::segment_prefix(batch));

@@ -9,7 +9,7 @@ use local::seed;
 use model::app::Topic;
 use model::audience::Follower;
 use model::batch::Part;
-use model::ids::{AppId, FollowId, TaskId, TopicId};
+use model::ids::{AppId, TaskId, TopicId};
 use model::limits::TASK_RETENTION;
 use model::record::Tally;
 use std::collections::BTreeSet;
@@ -105,15 +105,17 @@ async fn counters_are_exact_whoever_finishes_at_once() {
     let sent = to_topic(&town, "fifty", CROWD_TOPIC).await;
     // A plan with small batches, as if the audience had been read in small pages.
     let planner = Planner::open(town.stack.store());
-    let upto = |batch: u64| FollowId::new(2_000_000 + batch * 4);
+    let upto = |batch: u64| 2_000_000 + batch * 4;
     for page in 0..5u32 {
         let numbers = u64::from(page) * 10 + 1..=u64::from(page) * 10 + 10;
-        let batches = numbers.clone().map(|batch| PlannedBatch { upto: upto(batch), recipients: 4 }).collect();
+        let batch = |batch| PlannedBatch { upto: upto(batch), recipients: 4, route: None };
+        let batches = numbers.clone().map(batch).collect();
         let plan = PlanPage {
             first_batch: page * 10,
             batches,
             seen: Some(upto(*numbers.end())),
             last: page == 4,
+            offline: 0,
             at: town.now(),
         };
         let expires = town.now().plus(TASK_RETENTION);

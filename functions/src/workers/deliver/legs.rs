@@ -22,8 +22,8 @@ pub(super) struct Turn {
     pub(super) leg: u8,
     /// Another leg can follow.
     pub(super) further: bool,
-    /// The channel of that one.
-    pub(super) next: Option<ChannelKind>,
+    /// Which one that is, and its channel.
+    pub(super) next: Option<(u8, ChannelKind)>,
 }
 
 /// A recipient on another channel.
@@ -42,11 +42,10 @@ impl Legs {
     pub(super) fn new(batch: &Batch, record: &BatchRecord) -> Self {
         let mut legs = Self { here: Vec::new(), elsewhere: Vec::new() };
         for recipient in batch.recipients.iter().filter(|recipient| !record.is_final(recipient.slot)) {
-            let leg = record.leg(recipient.slot);
             // A record that has passed the last leg can only be another version's; who is there is done with.
-            let Some((channel, address)) = batch.leg(recipient, leg) else { continue };
+            let Some((leg, channel, address)) = batch.leg(recipient, record.leg(recipient.slot)) else { continue };
             if channel == batch.channel {
-                let next = batch.leg(recipient, leg.saturating_add(1)).map(|(channel, _)| channel);
+                let next = batch.leg(recipient, leg.saturating_add(1)).map(|(leg, channel, _)| (leg, channel));
                 let recipient = Recipient { address: address.clone(), ..recipient.clone() };
                 legs.here.push(Turn { recipient, leg, further: next.is_some(), next });
             } else {
@@ -65,7 +64,7 @@ impl Legs {
 impl Turn {
     /// The recipient on its next leg.
     pub(super) fn onward(&self) -> Option<Away> {
-        self.next.map(|channel| Away { slot: self.recipient.slot, leg: self.leg + 1, channel })
+        self.next.map(|(leg, channel)| Away { slot: self.recipient.slot, leg, channel })
     }
 }
 

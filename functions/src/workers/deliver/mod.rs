@@ -23,6 +23,7 @@ mod rest;
 mod sending;
 
 use futures::future::join_all;
+use futures::stream::{self, StreamExt};
 use gateway::error::causes;
 use gateway::metrics::Metric;
 use gateway::{Context, Function, Invocation, WorkerError, queue_function};
@@ -31,8 +32,10 @@ use model::audience::Recipient;
 use model::batch::Batch;
 use model::channel::ChannelKind;
 use model::clock::{Day, Timestamp};
-use model::ids::OpenId;
+use model::ids::{OpenId, Owner};
 use model::limits::{QUEUE_DELAY, STUCK_AFTER, TASK_RETENTION};
+use model::message::Message;
+use model::push::RELEASE_AHEAD;
 use model::quota;
 use model::record::{Entry, State};
 use model::retry::MESSAGE_LIFE;
@@ -40,13 +43,14 @@ use provider::channel::Credentials;
 use rand::distr::{Alphanumeric, SampleString};
 use recorder::Recorder;
 use rest::rests;
-use sending::Sent;
+use sending::{Dead, Sent};
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 use store::accounts::Accounts;
 use store::breakers::{Breakers, Gate};
 use store::capabilities;
 use store::claims::{Claimed, Claims};
+use store::devices::DeadTokens;
 use store::due::DueWriter;
 use store::follows::Marker;
 use store::queue::{BatchMessage, Batches};
@@ -71,12 +75,16 @@ capabilities! {
         batches: Batches,
         due: DueWriter,
         marker: Marker,
+        dead: DeadTokens,
         quotas: Quotas,
     }
 }
 
 /// The function.
 pub const FUNCTION: Function = queue_function!("deliver", DeliverStore, handle);
+
+/// Dead addresses that are marked side by side.
+const MARKS: usize = 16;
 
 async fn handle(
     context: &Context,
@@ -115,8 +123,11 @@ impl Delivery<'_> {
             // Everybody was served, but whoever did it died before saying so.
             return Ok(recorder.close(now).await?);
         }
-        if now.since(self.batch.accepted_ms) > MESSAGE_LIFE {
+        if now > self.end_of_life() {
             return self.expire(recorder, &legs).await;
+        }
+        if let Some(begin) = self.kept_back(now) {
+            return self.keep_back(begin).await;
         }
         let (resting, pending): (Vec<_>, Vec<_>) =
             legs.here.iter().cloned().partition(|turn| kept.rests_until(turn.recipient.slot) > now);
@@ -159,10 +170,27 @@ impl Delivery<'_> {
 
     /// Who is recorded as retrying but is not in this copy: it was built again after they had left the audience, been
     /// blocked, or had their share of the day. When the batch is closed they get nothing any more.
-    fn left_out(&self, kept: &Kept) -> Vec<u64> {
+    fn left_out(&self, kept: &Kept) -> Vec<(u64, u8)> {
         let here: HashSet<u64> = self.batch.recipients.iter().map(|recipient| recipient.slot).collect();
         let open = kept.record.entries().filter(|(_, entry)| !entry.state.is_final());
-        open.map(|(slot, _)| slot).filter(|slot| !here.contains(slot)).collect()
+        open.filter(|(slot, _)| !here.contains(slot)).map(|(slot, entry)| (slot, entry.leg)).collect()
+    }
+
+    /// Until when a message for later must be kept from this channel, whose vendor cannot be told to wait.
+    fn kept_back(&self, now: Timestamp) -> Option<Timestamp> {
+        match &self.batch.message {
+            Message::Push(push) => push.notification.held_until(self.batch.channel, now),
+            Message::Notice(_) | Message::Wechat(_) => None,
+        }
+    }
+
+    /// Puts the batch back until the message's time, to the second. What a queue cannot hold so long is brought back shortly
+    /// before.
+    async fn keep_back(&self, begin: Timestamp) -> Result<(), WorkerError> {
+        if begin.since(self.now()) > QUEUE_DELAY {
+            return Ok(self.store.due.add(self.batch.id.task, begin.minus(RELEASE_AHEAD)).await?);
+        }
+        self.put_back(self.batch.attempt, begin).await
     }
 
     /// Large batches of one instance are sent one after another: each is finished, and recorded in full segments, as
@@ -386,7 +414,11 @@ impl Delivery<'_> {
 
     /// When the message's life is over. Whoever waits, waits no longer than that: then it is recorded as expired.
     fn end_of_life(&self) -> Timestamp {
-        self.batch.accepted_ms.plus(MESSAGE_LIFE)
+        let life = self.batch.accepted_ms.plus(MESSAGE_LIFE);
+        match &self.batch.message {
+            Message::Push(push) => push.notification.show_end.map_or(life, |end| end.min(life)),
+            Message::Notice(_) | Message::Wechat(_) => life,
+        }
     }
 
     /// The batch is built again, not before `at`.
@@ -411,10 +443,23 @@ impl Delivery<'_> {
         Ok(())
     }
 
-    /// Addresses that the vendor calls dead are marked, so that the next message is not sent to them.
-    async fn forget_the_dead(&self, dead: &[OpenId], now: Timestamp) {
-        let marks = dead.iter().map(|openid| self.store.marker.mark_unreachable(&self.batch.account, openid, now));
-        for error in join_all(marks).await.into_iter().filter_map(Result::err) {
+    /// Addresses that the vendor calls dead are marked or forgotten, so that the next message is not sent to them. A token
+    /// that was bound after its death is another one's life.
+    async fn forget_the_dead(&self, dead: &[Dead], now: Timestamp) {
+        let marks = dead.iter().map(|dead| async move {
+            match (dead, &self.batch.owner) {
+                (Dead::Follower(openid), _) => {
+                    self.store.marker.mark_unreachable(&self.batch.account, openid, now).await
+                }
+                (Dead::Token { token, since }, Owner::Mobile(app)) => {
+                    let before = since.unwrap_or(now);
+                    self.store.dead.forget(app, self.batch.channel, token, Some(before)).await
+                }
+                (Dead::Token { .. }, _) => Ok(false),
+            }
+        });
+        let marked: Vec<_> = stream::iter(marks.collect::<Vec<_>>()).buffer_unordered(MARKS).collect().await;
+        for error in marked.into_iter().filter_map(Result::err) {
             // Tolerated: the next message finds out again.
             warn!(cause = causes(&error), "a dead address could not be marked");
         }

@@ -21,7 +21,7 @@ pub(super) struct Recorder {
     expires: Timestamp,
     entries: BTreeMap<u64, Entry>,
     since: Option<Timestamp>,
-    left_out: Vec<u64>,
+    left_out: Vec<(u64, u8)>,
 }
 
 impl Recorder {
@@ -29,9 +29,9 @@ impl Recorder {
         Self { writer, batch, expires, entries: BTreeMap::new(), since: None, left_out: Vec::new() }
     }
 
-    /// These get nothing any more if the batch is closed now.
-    pub(super) fn leave_out(&mut self, slots: Vec<u64>) {
-        self.left_out = slots;
+    /// These, on these legs, get nothing any more if the batch is closed now.
+    pub(super) fn leave_out(&mut self, left_out: Vec<(u64, u8)>) {
+        self.left_out = left_out;
     }
 
     /// Notes what became of `slot`. Written with the next segment.
@@ -77,8 +77,8 @@ impl Recorder {
 
     /// Writes what is noted and closes the batch.
     pub(super) async fn close(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        for slot in std::mem::take(&mut self.left_out) {
-            self.note(slot, Entry::new(State::Suppressed));
+        for (slot, leg) in std::mem::take(&mut self.left_out) {
+            self.note(slot, Entry::new(State::Suppressed).on_leg(leg));
         }
         self.write(true, None, now).await
     }

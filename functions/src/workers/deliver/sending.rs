@@ -7,17 +7,20 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use gateway::metrics::Metric;
 use gateway::{Invocation, WorkerError};
 use model::audience::Recipient;
+use model::batch::BatchId;
+use model::channel::ChannelKind;
 use model::clock::Timestamp;
-use model::ids::OpenId;
+use model::ids::{DeviceToken, OpenId};
 use model::outcome::{Attempt, BREAKER_OPEN, Decision, Outcome, decide};
 use model::record::{Entry, State};
 use provider::channel::{Call, Credentials};
-use std::collections::BTreeMap;
+use provider::vendor::guard;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use store::breakers::Trip;
 use tokio::sync::Semaphore;
-use tracing::info;
+use tracing::{info, warn};
 
 /// Time kept back for calls under way and for writing down what was done: no call starts later.
 pub(super) const MARGIN: Duration = Duration::from_secs(15);
@@ -34,13 +37,27 @@ pub(super) struct Sent {
     /// Over on this leg, and where they are now.
     pub(super) passed: Vec<Away>,
     /// Whose address is dead.
-    pub(super) invalid: Vec<OpenId>,
+    pub(super) invalid: Vec<Dead>,
     /// Accepted by the vendor and due for a step of their daily counter.
     pub(super) counted: Vec<Recipient>,
     /// The breaker is to be opened.
     pub(super) breaker: Option<Trip>,
     /// Some answer showed that the vendor acts for the account.
     pub(super) account_works: bool,
+}
+
+/// An address that the vendor calls dead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Dead {
+    /// Of a follower.
+    Follower(OpenId),
+    /// Of a device.
+    Token {
+        /// What the vendor calls it.
+        token: DeviceToken,
+        /// Since when it is dead, where the vendor says so.
+        since: Option<Timestamp>,
+    },
 }
 
 /// A recipient whose attempt failed for a while.
@@ -84,6 +101,7 @@ pub(super) async fn send(
 
     let mut sent = Sent::default();
     let mut tally: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let (mut verdicts, mut doubted) = (guard::Tally::default(), Vec::new());
     let mut waiting = pending.chunks(limits.recipients_per_call.get());
     let mut in_flight = FuturesUnordered::new();
     loop {
@@ -112,7 +130,12 @@ pub(super) async fn send(
             let silent = || Attempt::failed(Outcome::Retry { after: None, at_most: None }, None);
             let attempt = attempts.next().unwrap_or_else(silent);
             *tally.entry(attempt.outcome.label()).or_default() += 1;
-            sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
+            verdicts.note(&attempt.outcome, attempt.doubtful);
+            if attempt.doubtful && attempt.outcome == Outcome::Invalid {
+                doubted.push((turn, attempt));
+            } else {
+                sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
+            }
         }
         recorder.write_when_due(delivery.now()).await;
         if probing && !sent.account_works {
@@ -121,6 +144,13 @@ pub(super) async fn send(
         probing = false;
     }
     drop(in_flight);
+    let certificate = !doubted.is_empty() && is_certificate(delivery, verdicts, &doubted).await?;
+    for (turn, mut attempt) in doubted {
+        if certificate {
+            (attempt.outcome, attempt.doubtful) = (Outcome::Config, false);
+        }
+        sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
+    }
     sent.untried.extend(waiting.flatten().cloned());
     for (outcome, count) in &tally {
         let dimensions = [("channel", batch.channel.as_str()), ("outcome", outcome)];
@@ -139,6 +169,34 @@ pub(super) async fn send(
         "batch sent",
     );
     Ok(sent)
+}
+
+/// Whether tokens that are called dead are so because of the certificate: by the verdicts of this run, or, when those are
+/// too few to tell, by those of the whole part of the task.
+async fn is_certificate(
+    delivery: &Delivery<'_>,
+    mut verdicts: guard::Tally,
+    doubted: &[(&Turn, Attempt)],
+) -> Result<bool, WorkerError> {
+    if !verdicts.tells() {
+        let legs: BTreeSet<u8> = doubted.iter().map(|(turn, _)| turn.leg).collect();
+        let BatchId { task, part, .. } = delivery.batch.id;
+        for kept in delivery.store.records.part(task, part).await?.values() {
+            for (_, entry) in kept.record.deliveries().filter(|(_, entry)| legs.contains(&entry.leg)) {
+                match entry.state {
+                    State::Sent | State::Suppressed => verdicts.note(&Outcome::Ok { vendor_id: None }, false),
+                    State::Invalid => verdicts.note(&Outcome::Invalid, true),
+                    _ => {}
+                }
+            }
+        }
+    }
+    if verdicts.is_certificate() {
+        let (account, channel) = (&delivery.batch.account, delivery.batch.channel);
+        warn!(%account, %channel, doubted = doubted.len(), "most tokens are called dead: the certificate is taken to be wrong, and none is forgotten");
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// What a batch comes to whose account does not exist (any more).
@@ -165,7 +223,8 @@ fn sort(
     }
     sent.account_works |= shows_that_the_account_works(&attempt.outcome);
     let Turn { recipient, leg, further, .. } = turn;
-    match decide(attempt, batch.attempt, *further, batch.accepted_ms, now, jitter) {
+    let further = *further && !is_passing_trouble_of_a_phone(batch.channel, attempt, batch.attempt);
+    match decide(attempt, batch.attempt, further, batch.accepted_ms, now, jitter) {
         Decision::Again { at } => {
             sent.again.push(Again { slot: recipient.slot, leg: *leg, at, vendor_code: attempt.vendor_code });
         }
@@ -173,6 +232,9 @@ fn sort(
             let passed = Entry { vendor_code: attempt.vendor_code, ..Entry::new(State::Passed).on_leg(*leg) };
             recorder.note(recipient.slot, passed);
             delivery.count(State::Passed, 1);
+            if batch.channel.is_phone() && attempt.outcome == Outcome::Invalid {
+                sent.invalid.extend(dead(recipient, batch.channel, attempt));
+            }
             sent.passed.extend(turn.onward());
         }
         Decision::Final(state) => {
@@ -183,7 +245,7 @@ fn sort(
             recorder.note(recipient.slot, Entry { leg: *leg, state, vendor_code: attempt.vendor_code, vendor_id });
             delivery.count(state, 1);
             match state {
-                State::Invalid => sent.invalid.extend(recipient.address.openid().cloned()),
+                State::Invalid => sent.invalid.extend(dead(recipient, batch.channel, attempt)),
                 State::Sent if recipient.quota_uid.is_some() => sent.counted.push(recipient.clone()),
                 State::Sent
                 | State::Suppressed
@@ -197,6 +259,21 @@ fn sort(
             }
         }
     }
+}
+
+/// What is dead of a recipient whose address the vendor refused.
+fn dead(recipient: &Recipient, channel: ChannelKind, attempt: &Attempt) -> Option<Dead> {
+    match recipient.address.way(channel) {
+        Some(way) => Some(Dead::Token { token: way.token.clone(), since: attempt.dead_since }),
+        None => recipient.address.openid().cloned().map(Dead::Follower),
+    }
+}
+
+/// A phone's vendor that is in trouble is waited for: the next one gets the message only when this one will not carry it.
+/// It may have shown it already.
+fn is_passing_trouble_of_a_phone(channel: ChannelKind, attempt: &Attempt, tried: u32) -> bool {
+    let lasting = |at_most: Option<u32>| at_most.is_some_and(|most| tried >= most);
+    channel.is_phone() && matches!(attempt.outcome, Outcome::Retry { at_most, .. } if !lasting(at_most))
 }
 
 /// Whether an attempt got as far as the recipient or the message: the account is in order then.

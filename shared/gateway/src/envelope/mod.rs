@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod cgi;
+pub mod mobile;
 pub mod push;
 pub mod wxpusher;
 
@@ -15,6 +16,7 @@ pub fn error_reply(family: Family, path: &str, error: &ApiError, request_id: &st
     match family {
         Family::Cgi => cgi::error(error, request_id),
         Family::Push => push::error(error),
+        Family::Mobile => mobile::error(error),
         Family::Wxpusher => wxpusher::error(path, error),
         Family::Page => page_error(error),
         Family::WechatEvent => wechat_event_error(error),

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which of a vendor's environments a certificate is for. Only Apple has two; the others' development certificates go to
 /// the same hosts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// `environment` 0 of the call.

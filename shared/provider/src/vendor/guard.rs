@@ -23,10 +23,15 @@ pub struct Tally {
 impl Tally {
     /// Counts one attempt.
     pub fn count(&mut self, ended: &Ended) {
-        match ended.attempt.outcome {
+        self.note(&ended.attempt.outcome, ended.doubtful);
+    }
+
+    /// Counts one attempt that ended like this.
+    pub fn note(&mut self, outcome: &Outcome, doubtful: bool) {
+        match outcome {
             Outcome::Ok { .. } | Outcome::Invalid | Outcome::Suppressed => {
                 self.judged += 1;
-                self.doubtful += usize::from(ended.doubtful);
+                self.doubtful += usize::from(doubtful);
             }
             Outcome::Retry { .. }
             | Outcome::Auth
@@ -37,9 +42,14 @@ impl Tally {
         }
     }
 
+    /// Whether there are enough verdicts to tell.
+    pub const fn tells(self) -> bool {
+        self.judged >= ENOUGH
+    }
+
     /// Whether the certificate is at fault rather than the tokens: more than half of twenty or more.
     pub const fn is_certificate(self) -> bool {
-        self.judged >= ENOUGH && self.doubtful * 2 > self.judged
+        self.tells() && self.doubtful * 2 > self.judged
     }
 }
 
@@ -52,6 +62,7 @@ pub fn judge(ended: &mut [Ended]) {
     if tally.is_certificate() {
         for one in ended.iter_mut().filter(|one| one.doubtful) {
             one.attempt.outcome = Outcome::Config;
+            one.doubtful = false;
         }
     }
 }
