@@ -10,6 +10,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Tuisong on one machine: the API, the workers, the storage, and stand-ins for the vendors.
 #[derive(Debug, Parser)]
@@ -36,6 +37,10 @@ struct Arguments {
     /// Address of the stand-ins, their inbox page and their controls.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8081")]
     sandbox_listen: SocketAddr,
+    /// How long after a template message the stand-in for WeChat tells how it ended, in milliseconds; `never` for not
+    /// at all.
+    #[arg(long, value_name = "MS", default_value = "1000", value_parser = delay)]
+    finish_after_ms: Delay,
     /// Token of the administrator. Without it one is made at the first start and kept in the data folder.
     #[arg(long, value_name = "T", env = "TUISONG_ADMIN_TOKEN", hide_env_values = true)]
     admin_token: Option<String>,
@@ -60,6 +65,18 @@ enum SeedArgument {
     None,
 }
 
+/// A time, or never.
+#[derive(Debug, Clone, Copy)]
+struct Delay(Option<Duration>);
+
+fn delay(text: &str) -> Result<Delay, String> {
+    if text == "never" {
+        return Ok(Delay(None));
+    }
+    let millis = text.parse().map_err(|_| "it is neither a number of milliseconds nor `never`".to_owned())?;
+    Ok(Delay(Some(Duration::from_millis(millis))))
+}
+
 impl Arguments {
     fn options(&self) -> Options {
         let mut settings = BTreeMap::new();
@@ -80,6 +97,7 @@ impl Arguments {
                 SeedArgument::None => Seed::None,
             },
             crowd: self.crowd,
+            finish_after: self.finish_after_ms.0,
             settings,
             ..Options::default()
         }

@@ -61,6 +61,8 @@ pub struct Options {
     pub crowd: u64,
     /// Who exists at the stand-ins; `None` is the demo world and the crowd.
     pub world: Option<World>,
+    /// How long after a template message the stand-in for WeChat tells how it ended; `None`: never.
+    pub finish_after: Option<Duration>,
     /// Whether queues are worked; a test may want to do it by hand.
     pub pollers: bool,
     /// Whether schedules run; a test calls [`Stack::run_schedule`].
@@ -88,6 +90,7 @@ impl Default for Options {
             seed: Seed::Demo,
             crowd: 0,
             world: None,
+            finish_after: Some(crate::sandbox::FINISH_AFTER),
             pollers: true,
             schedules: true,
             visibility: None,
@@ -104,6 +107,8 @@ impl Options {
             listen: SocketAddr::from((LOOPBACK, 0)),
             sandbox_listen: SocketAddr::from((LOOPBACK, 0)),
             data: None,
+            // What a test counts is what it did itself; those about ends of messages ask for them.
+            finish_after: None,
             schedules: false,
             admin_token: Some(Secret::new(TEST_ADMIN_TOKEN.to_owned())),
             ..Self::default()
@@ -198,6 +203,7 @@ impl Stack {
         let sandbox = Sandbox::open(world, options.data.clone(), sink)
             .map_err(|source| StackError::Data { folder: options.data.clone().unwrap_or_default(), source })?;
 
+        sandbox.set_finish_after(options.finish_after);
         if let (Seed::Demo, Some(account)) = (options.seed, sandbox.wechat(seed::ACCOUNT)) {
             account.configure(seed::server_configuration(&url));
         }

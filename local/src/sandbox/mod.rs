@@ -34,7 +34,7 @@ mod world;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -44,7 +44,8 @@ use self::clock::Clock;
 pub use self::faults::{Effect, Fault, FaultError, FaultOperation, Faults};
 use self::inbox::Inbox;
 pub use self::inbox::{MAX_PAGE_MESSAGES, Message};
-use self::wechat::Wechat;
+pub use self::wechat::FINISH_AFTER;
+use self::wechat::{Endings, Wechat};
 pub use self::wechat::{Opening, ServerConfiguration, TokenFetches, WechatControls};
 pub use self::world::{Followers, MiniProgram, Template, WechatAccount, WechatKind, World};
 
@@ -55,6 +56,9 @@ pub struct Sandbox {
     faults: Faults,
     inbox: Inbox,
     wechat: Wechat,
+    /// How long after a message its end is told; `None`: never.
+    finish_after: RwLock<Option<Duration>>,
+    endings: Endings,
 }
 
 impl Sandbox {
@@ -73,7 +77,16 @@ impl Sandbox {
             None => Inbox::in_memory(),
         };
         let wechat = Wechat::new(world.wechat, &inbox, folder.as_deref(), clock.now_ms())?;
-        Ok(Arc::new(Self { clock, calls, faults: Faults::default(), inbox, wechat }))
+        let finish_after = RwLock::new(Some(FINISH_AFTER));
+        Ok(Arc::new(Self {
+            clock,
+            calls,
+            faults: Faults::default(),
+            inbox,
+            wechat,
+            finish_after,
+            endings: Endings::default(),
+        }))
     }
 
     /// Everything the sandbox serves. It works under any HTTP/1.1 or HTTP/2 server.
@@ -106,6 +119,11 @@ impl Sandbox {
         self.inbox.count()
     }
 
+    /// How long after a message WeChat tells how it ended; `None`: never. Default [`FINISH_AFTER`].
+    pub fn set_finish_after(&self, delay: Option<Duration>) {
+        *self.finish_after.write().unwrap_or_else(PoisonError::into_inner) = delay;
+    }
+
     /// Moves the sandbox's clock forward, so that tokens, repeats and quotas age without waiting.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
@@ -114,6 +132,9 @@ impl Sandbox {
 
 /// The upstreams that have a stand-in, as calls are counted and as a fault may name all their channels.
 const SERVICES: [&str; 1] = [wechat::SERVICE];
+
+/// The channels whose upstream tells later how a message ended.
+const FINISHED: &[&str] = wechat::FINISHED;
 
 /// The channels that some stand-in receives, in the words of the inbox.
 pub fn channels() -> impl Iterator<Item = &'static str> {

@@ -76,14 +76,26 @@ impl Sandbox {
         coded: impl FnOnce(i64) -> Reply,
         handle: impl FnOnce() -> Reply,
     ) -> Response {
+        self.answer_ending(arrival, coded, |_| handle()).await
+    }
+
+    /// The same for a message whose end is told later: `handle` is given the words in which it is to fail, if a fault
+    /// ordered any.
+    pub(super) async fn answer_ending(
+        &self,
+        arrival: Arrival<'_>,
+        coded: impl FnOnce(i64) -> Reply,
+        handle: impl FnOnce(Option<String>) -> Reply,
+    ) -> Response {
         let fault = self.faults.take(&arrival);
         let reply = match fault.effect {
-            None => Some(handle()),
+            None => Some(handle(None)),
+            Some(Effect::Finish(words)) => Some(handle(Some(words))),
             Some(Effect::Status { status, retry_after }) => Some(Reply::gateway_page(status, retry_after)),
             Some(Effect::Errcode(code)) => Some(coded(code)),
             Some(Effect::DropBefore) => None,
             Some(Effect::DropAfter) => {
-                handle();
+                handle(None);
                 None
             }
         };

@@ -3,8 +3,11 @@
 use super::{fields, first, tell, waiting};
 use crate::wxpusher::{FIRST, aws_calls};
 use http::StatusCode;
+use local::Options;
+use local::aws::{AwsFault, FaultKind};
 use serde_json::json;
-use support::Town;
+use std::time::Duration;
+use support::{Town, until};
 
 /// The msgid that WeChat gave the message at `place` of the inbox.
 fn msgid(town: &Town, place: usize) -> String {
@@ -86,5 +89,56 @@ async fn the_usual_receipt_writes_nothing_and_bad_news_one_item() {
     written.sort();
     assert_eq!(written, ["dynamodb PutItem TasksTable", "dynamodb PutItem TokensTable"]);
     assert!(waiting(&town).await <= 1);
+    town.close().await;
+}
+
+/// An event and its copy on the queue go out side by side, and whichever is done first decides: once the event is done, its
+/// copy is not waited for, and mostly never leaves. When the store is slow it does, and finds the event done.
+#[tokio::test]
+async fn the_copy_on_the_queue_leaves_only_when_the_store_is_slower() {
+    let town = Town::demo().await;
+    let message = town.send(json!({ "content": "x", "uids": [FIRST] })).await.message_id();
+    town.inbox_of(1).await;
+    town.status_of(message, 3).await;
+    let id = msgid(&town, 0);
+    finish(&town, "1", "success").await;
+    let calls = &town.stack.aws().calls;
+    let slow = |operation: &str| AwsFault::new("dynamodb", operation, FaultKind::Delay(Duration::from_millis(700)));
+    town.stack.aws().faults.inject(slow("PutItem").on("TasksTable"));
+    calls.reset();
+    finish(&town, &id, "failed: system failed").await;
+    assert_eq!(calls.of("sqs", "SendMessage", "InboundQueue").count, 1);
+    // Its rest over, it arrives, and nothing is done twice.
+    until("an empty queue", || async { calls.of("sqs", "DeleteMessageBatch", "InboundQueue").count == 1 }).await;
+    assert_eq!(calls.of("dynamodb", "PutItem", "TasksTable").count, 1, "one receipt");
+    assert_eq!(town.status(message).await, 4);
+    town.close().await;
+}
+
+/// The stand-in tells by itself what became of a message, a while after it took it.
+#[tokio::test]
+async fn the_sandbox_tells_how_messages_ended() {
+    let town = Town::with(Options { finish_after: Some(Duration::from_millis(300)), ..Options::for_tests() }).await;
+    let told = |town: &Town| town.stack.sandbox().endings_told();
+    let words = [
+        ("user block", "发送失败：用户拒收"),
+        ("system failed", "发送失败：微信系统原因，未能送达"),
+        ("freq limit", "发送失败：用户接收消息过于频繁"),
+    ];
+    for (uid, (words, shown)) in (1..).zip(words) {
+        let openid = local::seed::openid(uid);
+        let order = json!({ "channel": "wechat-template", "finish": words, "recipient": openid.as_str() });
+        let ordered = town.sandbox.post("/sandbox/faults", &order).await;
+        assert_eq!(ordered.status, StatusCode::OK, "{}", ordered.text);
+        let uid = local::seed::uid(uid).expect("a UID");
+        let message = town.send(json!({ "content": "x", "uids": [uid.as_str()] })).await.message_id();
+        town.status_of(message, 4).await;
+        assert_eq!(state(&town, message).await, (4, shown.to_owned()));
+    }
+    until("three events", || async { told(&town) == 3 }).await;
+    let uid = local::seed::uid(2).expect("a UID");
+    let message = town.send(json!({ "content": "x", "uids": [uid.as_str()] })).await.message_id();
+    until("the fourth event", || async { told(&town) == 4 }).await;
+    assert_eq!(town.status(message).await, 3, "success changes nothing");
     town.close().await;
 }

@@ -13,6 +13,7 @@
 //! | `status` | answer this HTTP status, 200 to 599, with an HTML page instead of the upstream's JSON |
 //! | `retry_after` | with `status`: the header `Retry-After`, in seconds |
 //! | `errcode` | answer HTTP 200 with this code in the upstream's own shape |
+//! | `finish` | accept, and say later that it was not delivered: `"user block"`, `"system failed"`, `"freq limit"`, or other words |
 //! | `drop` | `true` or `"before"`: close the connection, nothing happened. `"after"`: accept, then close it |
 //! | `delay_ms` | wait this long before the answer, at most 600,000. Alone or with one of the above |
 //! | `times` | how many calls, default 1; 0 until cleared |
@@ -53,7 +54,7 @@ impl FaultOperation {
 }
 
 /// How a call goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// This HTTP status with an HTML page; nothing is accepted.
     Status {
@@ -64,6 +65,8 @@ pub enum Effect {
     },
     /// The upstream's error answer with this code; nothing is accepted.
     Errcode(i64),
+    /// The message is accepted, and its finish event says later that it failed in these words.
+    Finish(String),
     /// The connection closes without an answer; nothing is accepted.
     DropBefore,
     /// The call is carried out, then the connection closes without an answer.
@@ -158,7 +161,7 @@ impl Fault {
         if !self.delay.is_zero() {
             order["delay_ms"] = json!(u64::try_from(self.delay.as_millis()).unwrap_or(u64::MAX));
         }
-        match self.effect {
+        match &self.effect {
             None => {}
             Some(Effect::Status { status, retry_after }) => {
                 order["status"] = json!(status.as_u16());
@@ -167,6 +170,7 @@ impl Fault {
                 }
             }
             Some(Effect::Errcode(code)) => order["errcode"] = json!(code),
+            Some(Effect::Finish(words)) => order["finish"] = json!(words),
             Some(Effect::DropBefore) => order["drop"] = json!("before"),
             Some(Effect::DropAfter) => order["drop"] = json!("after"),
         }
@@ -221,7 +225,7 @@ impl Faults {
             return Taken::default();
         };
         let fault = &mut orders[index];
-        let taken = Taken { effect: fault.effect, delay: fault.delay };
+        let taken = Taken { effect: fault.effect.clone(), delay: fault.delay };
         if let Some(left) = &mut fault.left {
             *left = left.saturating_sub(1);
             if *left == 0 {

@@ -6,13 +6,27 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{Effect, Fault, FaultOperation};
+use crate::sandbox::FINISHED;
 
 /// The longest wait, in milliseconds.
 const MAX_DELAY_MS: u64 = 600_000;
 
 /// The fields of an order.
-const FIELDS: [&str; 10] =
-    ["channel", "operation", "recipient", "status", "retry_after", "errcode", "drop", "delay_ms", "times", "forever"];
+const FIELDS: [&str; 11] = [
+    "channel",
+    "operation",
+    "recipient",
+    "status",
+    "retry_after",
+    "errcode",
+    "finish",
+    "drop",
+    "delay_ms",
+    "times",
+    "forever",
+];
+/// The most that a finish event says about a failure, in characters.
+const MAX_FINISH_CHARS: usize = 60;
 
 /// Why a body is no order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,10 +46,10 @@ pub enum FaultError {
         expected: String,
     },
     /// No failure is named.
-    #[error("one of `status`, `errcode`, `drop`, `delay_ms` is missing: say what goes wrong")]
+    #[error("one of `status`, `errcode`, `finish`, `drop`, `delay_ms` is missing: say what goes wrong")]
     NoEffect,
     /// More than one failure is named.
-    #[error("`status`, `errcode` and `drop` exclude each other")]
+    #[error("`status`, `errcode`, `finish` and `drop` exclude each other")]
     SeveralEffects,
 }
 
@@ -101,7 +115,7 @@ fn recipient(order: &Map<String, Value>) -> Result<Option<String>, FaultError> {
     }
 }
 
-/// The one of `status`, `errcode` and `drop` that is there.
+/// The one of `status`, `errcode`, `finish` and `drop` that is there.
 fn effect(order: &Map<String, Value>) -> Result<Option<Effect>, FaultError> {
     let retry_after = whole(order, "retry_after", 0..=u64::from(u32::MAX))?;
     let status = match whole(order, "status", 200..=599)? {
@@ -128,11 +142,30 @@ fn effect(order: &Map<String, Value>) -> Result<Option<Effect>, FaultError> {
         Some(Value::String(when)) if when == "after" => Some(Effect::DropAfter),
         Some(_) => return Err(wrong("drop", "true, \"before\" or \"after\"")),
     };
-    let mut named = [status, errcode, drop].into_iter().flatten();
+    let finish = match order.get("finish") {
+        None => None,
+        Some(Value::String(words)) if (1..=MAX_FINISH_CHARS).contains(&words.chars().count()) && is_finished(order) => {
+            Some(Effect::Finish(words.clone()))
+        }
+        Some(_) => {
+            let expected = format!(
+                "1 to {MAX_FINISH_CHARS} characters, for the operation \"send\" of the channel {}",
+                FINISHED.join(" or ")
+            );
+            return Err(wrong("finish", &expected));
+        }
+    };
+    let mut named = [status, errcode, finish, drop].into_iter().flatten();
     match (named.next(), named.next()) {
         (effect, None) => Ok(effect),
         (_, Some(_)) => Err(FaultError::SeveralEffects),
     }
+}
+
+/// Whether an order is for messages whose end is told.
+fn is_finished(order: &Map<String, Value>) -> bool {
+    let channel = order.get("channel").and_then(Value::as_str);
+    operation(order) == Ok(FaultOperation::Send) && channel.is_some_and(|channel| FINISHED.contains(&channel))
 }
 
 /// `times` and `forever`.

@@ -48,6 +48,38 @@ async fn errcode_answers_in_wechats_shape_without_accepting() {
     assert_eq!(running.send(&message()).await.errcode(), 0);
 }
 
+/// What the stand-in does not enforce by itself is said in WeChat's words once it is ordered.
+#[tokio::test]
+async fn the_ip_whitelist_and_a_frozen_secret_are_faults() {
+    let running = Running::start().await;
+    for (code, words) in [(40164, "not in whitelist"), (40243, "frozen"), (45011, "minute-quota"), (89503, "confirm")] {
+        running.order(json!({ "channel": "wechat", "operation": "token", "errcode": code })).await;
+        let answer = running.stable(false).await;
+        assert_eq!(answer.errcode(), code);
+        assert!(answer.json()["errmsg"].as_str().is_some_and(|text| text.contains(words)), "{}", answer.text);
+    }
+    assert_eq!(running.stable(false).await.errcode(), 0);
+}
+
+#[tokio::test]
+async fn a_finish_order_accepts_the_message_and_is_for_messages_that_finish() {
+    let running = Running::start().await;
+    running.order(json!({ "channel": "wechat-template", "finish": "user block" })).await;
+    assert_eq!(running.send(&message()).await.errcode(), 0);
+    assert_eq!(running.messages().len(), 1);
+    assert_eq!(pending(&running).await, json!([]));
+    for (field, order) in [
+        ("finish", json!({ "channel": "wechat-custom", "finish": "user block" })),
+        ("finish", json!({ "channel": "wechat-template", "operation": "token", "finish": "user block" })),
+        ("finish", json!({ "channel": "wechat-template", "finish": "" })),
+        ("exclude", json!({ "channel": "wechat-template", "finish": "user block", "errcode": -1 })),
+    ] {
+        let answer = running.call(Method::POST, "/sandbox/faults", &order.to_string()).await;
+        assert_eq!(answer.status, 400, "{order}");
+        assert!(answer.text.contains(field), "{}", answer.text);
+    }
+}
+
 #[tokio::test]
 async fn token_fault_hits_token_calls_only() {
     let running = Running::start().await;

@@ -52,7 +52,7 @@ pub(super) async fn send(
     body: Bytes,
 ) -> Response {
     let access_token = parameter(query.as_deref(), "access_token");
-    let accepted = || accept(&sandbox, &access_token, &method, &body).map(|()| sent(None));
+    let accepted = |_| accept(&sandbox, &access_token, &method, &body).map(|()| sent(None));
     answer_send(&sandbox, "message/custom/send", &[CHANNEL], &body, accepted).await
 }
 

@@ -6,18 +6,20 @@
 //! | path | page |
 //! |---|---|
 //! | `POST /cgi-bin/stable_token`, `GET /cgi-bin/token` | [`token`] |
-//! | `POST /cgi-bin/message/template/send` | [`template`] |
+//! | `POST /cgi-bin/message/template/send` | [`template`]; how it ended is told later, see [`finish`] |
 //! | `POST /cgi-bin/message/custom/send` | [`custom`] |
 //! | `POST /cgi-bin/message/subscribe/send` | [`subscribe`] |
 //! | `POST /cgi-bin/qrcode/create`, `GET /cgi-bin/showqrcode` | [`qrcode`] |
 //!
 //! The other direction, what people do and WeChat tells the gateway, is on the page of [`user`].
 //!
-//! Not enforced: the caller's IP whitelist, frozen secrets, and limits per minute. Order 40164, 40243 or 45011 as a fault.
+//! Not enforced: the caller's IP whitelist, frozen secrets, and limits per minute. They are faults to order: 40164, 40243
+//! and 45011, which are answered in WeChat's own words.
 
 mod account;
 mod controls;
 mod custom;
+mod finish;
 mod held;
 mod people;
 mod qrcode;
@@ -39,6 +41,8 @@ use serde::Serialize;
 
 use self::account::Account;
 pub use self::controls::{TokenFetches, WechatControls};
+pub(super) use self::finish::Endings;
+pub use self::finish::FINISH_AFTER;
 pub use self::people::Opening;
 use self::people::PeopleFile;
 use self::refusal::Refusal;
@@ -54,6 +58,9 @@ pub(super) const SERVICE: &str = "wechat";
 
 /// The channels this stand-in receives.
 pub(super) const CHANNELS: &[&str] = &[template::CHANNEL, custom::CHANNEL, subscribe::CHANNEL];
+
+/// Those whose messages are followed by a finish event.
+pub(super) const FINISHED: &[&str] = &[template::CHANNEL];
 
 /// `Content-Type` of WeChat's answers.
 const CONTENT_TYPE: &str = "application/json; encoding=utf-8";

@@ -173,7 +173,7 @@ impl Refusal {
             Self::WindowClosed => "response out of time limit or subscription is canceled".to_owned(),
             Self::WindowUsedUp => "out of response count limit".to_owned(),
             Self::ArticlesForm => "invalid articles".to_owned(),
-            Self::Ordered(_) => "ordered by a sandbox fault".to_owned(),
+            Self::Ordered(code) => ordered(*code).to_owned(),
         }
     }
 
@@ -184,6 +184,18 @@ impl Refusal {
             "errmsg": format!("{} rid: {}", self.text(), rid()),
         });
         Reply { status: StatusCode::OK, content_type: CONTENT_TYPE, retry_after: None, body: answer.to_string() }
+    }
+}
+
+/// What WeChat says with a code that only a fault makes the stand-in answer.
+const fn ordered(code: i64) -> &'static str {
+    match code {
+        -1 => "system error",
+        40164 => "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist",
+        40243 => "AppSecret has been frozen, please unfreeze it on the official platform",
+        45011 => "api minute-quota reach limit, must slower, retry next minute",
+        89503 => "ip waiting for the administrator to confirm",
+        _ => "ordered by a sandbox fault",
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn send(
     body: Bytes,
 ) -> Response {
     let access_token = parameter(query.as_deref(), "access_token");
-    let accepted = || accept(&sandbox, &access_token, &method, &body).map(|msgid| sent(Some(msgid)));
+    let accepted = |_| accept(&sandbox, &access_token, &method, &body).map(|msgid| sent(Some(msgid)));
     answer_send(&sandbox, "message/subscribe/send", &[CHANNEL], &body, accepted).await
 }
 

@@ -73,7 +73,8 @@ pub(super) async fn send(
     body: Bytes,
 ) -> Response {
     let access_token = parameter(query.as_deref(), "access_token");
-    let accepted = || accept(&sandbox, &access_token, &method, &body).map(|msgid| sent(Some(msgid)));
+    let accepted =
+        |end: Option<String>| accept(&sandbox, &access_token, &method, &body, end).map(|msgid| sent(Some(msgid)));
     answer_send(&sandbox, "message/template/send", &[CHANNEL], &body, accepted).await
 }
 
@@ -86,13 +87,14 @@ pub(super) fn sent(msgid: Option<i64>) -> Value {
     answer
 }
 
-/// Answers a send with what `accepted` makes of it, faults apart.
+/// Answers a send with what `accepted` makes of it, faults apart. It is given the words in which the message is to fail
+/// later, if a fault ordered any.
 pub(super) async fn answer_send(
     sandbox: &Sandbox,
     operation: &'static str,
     channels: &'static [&'static str],
     body: &[u8],
-    accepted: impl FnOnce() -> Result<Value, Refusal>,
+    accepted: impl FnOnce(Option<String>) -> Result<Value, Refusal>,
 ) -> Response {
     let recipient = recipient(body);
     let arrival = Arrival {
@@ -103,11 +105,11 @@ pub(super) async fn answer_send(
         recipient: recipient.as_deref(),
         request_bytes: body.len(),
     };
-    let reply = || match accepted() {
+    let reply = |end| match accepted(end) {
         Ok(answer) => json_reply(&answer),
         Err(refusal) => refusal.reply(),
     };
-    sandbox.answer(arrival, ordered, reply).await
+    sandbox.answer_ending(arrival, ordered, reply).await
 }
 
 /// Puts a message into the inbox.
@@ -126,8 +128,15 @@ fn recipient(body: &[u8]) -> Option<String> {
     }
 }
 
-/// Checks a message and puts it into the inbox; its msgid.
-fn accept(sandbox: &Sandbox, access_token: &str, method: &Method, body: &[u8]) -> Result<i64, Refusal> {
+/// Checks a message and puts it into the inbox; its msgid. The gateway is told later how it ended: `end` as WeChat words
+/// a failure, or success.
+fn accept(
+    sandbox: &Arc<Sandbox>,
+    access_token: &str,
+    method: &Method,
+    body: &[u8],
+    end: Option<String>,
+) -> Result<i64, Refusal> {
     let now_ms = sandbox.clock.now_ms();
     let account = sandbox.wechat.authorised(access_token, now_ms)?;
     match account.given.kind {
@@ -168,6 +177,7 @@ fn accept(sandbox: &Sandbox, access_token: &str, method: &Method, body: &[u8]) -
     if let Some(id) = id {
         state.repeats.remember(openid, id, now_ms, msgid);
     }
+    sandbox.will_finish(&account.given.appid, openid, msgid, end);
     Ok(msgid)
 }
 

@@ -240,6 +240,13 @@ pub(super) struct Told {
     reply: Option<Value>,
 }
 
+impl Told {
+    /// Whether the gateway took it.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.status.is_some_and(|status| (200..300).contains(&status))
+    }
+}
+
 impl Sandbox {
     /// Changes the world as the act does; the event that it is and the fields that WeChat sends.
     fn happens(&self, account: &Account, request: &ActRequest) -> Result<(Event, Fields), String> {
