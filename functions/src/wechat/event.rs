@@ -15,6 +15,7 @@ use std::time::Duration;
 use store::accounts::Accounts;
 use store::capabilities;
 use store::inbound::InboundQueue;
+use tokio::time::error::Elapsed;
 use tracing::warn;
 
 capabilities! {
@@ -124,9 +125,15 @@ async fn do_in_time(
     };
     let what = inbound.what.label();
     match (done, kept) {
-        (Ok(Ok(reply)), _) => Ok(reply),
+        (Ok(Ok(reply)), Ok(Ok(()))) => Ok(reply),
+        (Ok(Ok(reply)), unkept) => {
+            // Tolerated: it is done, and its copy was for the case that it would not be.
+            let cause = said(unkept);
+            warn!(account = %id, what, cause, "what WeChat told is done, and its copy could not be put on the queue");
+            Ok(reply)
+        }
         (late, Ok(Ok(()))) => {
-            let cause = late.map_or_else(|_| "it took too long".to_owned(), |failed| said(&failed.err()));
+            let cause = said(late);
             warn!(account = %id, what, cause, "what WeChat told will be done from the queue");
             Ok(None)
         }
@@ -135,8 +142,12 @@ async fn do_in_time(
     }
 }
 
-fn said(error: &Option<store::StoreError>) -> String {
-    error.as_ref().map(|error| causes(error)).unwrap_or_default()
+/// Why something was not done.
+fn said<T>(outcome: Result<Result<T, store::StoreError>, Elapsed>) -> String {
+    match outcome {
+        Ok(done) => done.err().map(|error| causes(&error)).unwrap_or_default(),
+        Err(_) => "it took too long".to_owned(),
+    }
 }
 
 fn answer(context: &Context, call: &Call, reply: Option<String>) -> Reply {

@@ -52,7 +52,10 @@ pub enum Happening {
         key: String,
     },
     /// What became of messages that WeChat had accepted, by WeChat's id.
-    Finished(Vec<Finished>),
+    Finished {
+        /// Each with its end.
+        messages: Vec<Finished>,
+    },
     /// Something that needs nothing from us.
     Other {
         /// WeChat's `Event`, lower-case.
@@ -128,7 +131,7 @@ impl Happening {
             Self::Unsubscribe => "unsubscribe",
             Self::Scan { .. } => "scan",
             Self::Click { .. } => "click",
-            Self::Finished(_) => "finished",
+            Self::Finished { .. } => "finished",
             Self::Other { .. } => "other",
         }
     }
@@ -192,6 +195,34 @@ mod tests {
         assert_eq!(FinishedAs::from_status("send success"), FinishedAs::Delivered);
         let other = FinishedAs::from_status(&format!("err(30001){}", "x".repeat(99)));
         assert!(matches!(&other, FinishedAs::Failed { text } if text.starts_with("err(30001)") && text.len() == 60));
+    }
+
+    /// What cannot be written cannot wait on a queue.
+    #[test]
+    fn everything_that_can_happen_can_be_kept_and_read_back() {
+        let ends = [
+            FinishedAs::Delivered,
+            FinishedAs::UserBlocked,
+            FinishedAs::SystemFailed,
+            FinishedAs::FrequencyLimited,
+            FinishedAs::Failed { text: "err(30001)".to_owned() },
+        ];
+        let messages = ends.into_iter().map(|end| Finished { msgid: 3_717_005_636_572_528_642, end }).collect();
+        let text = "x".to_owned();
+        for what in [
+            Happening::Text { content: text.clone() },
+            Happening::OtherMessage { message_type: text.clone() },
+            Happening::Subscribe { scene: Some(text.clone()) },
+            Happening::Subscribe { scene: None },
+            Happening::Unsubscribe,
+            Happening::Scan { scene: text.clone() },
+            Happening::Click { key: text.clone() },
+            Happening::Finished { messages },
+            Happening::Other { event: text },
+        ] {
+            let written = serde_json::to_string(&what).unwrap_or_else(|error| panic!("{what:?}: {error}"));
+            assert_eq!(serde_json::from_str::<Happening>(&written).unwrap(), what, "{written}");
+        }
     }
 
     #[test]

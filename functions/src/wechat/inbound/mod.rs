@@ -50,7 +50,7 @@ capabilities! {
 /// Whether anything is to be done about an event. Most are finish events that report what the record says already.
 pub(crate) fn is_to_be_done(inbound: &Inbound) -> bool {
     match &inbound.what {
-        Happening::Finished(finished) => finished.iter().any(|finished| finished.end != FinishedAs::Delivered),
+        Happening::Finished { messages } => messages.iter().any(|finished| finished.end != FinishedAs::Delivered),
         Happening::Other { .. } => false,
         // It opens a window, as a text does.
         Happening::OtherMessage { .. } => true,
@@ -87,8 +87,8 @@ pub(crate) async fn act(
         }
         Happening::Text { content } => doing.typed(content).await?,
         Happening::Click { key } => doing.tapped(key).await?,
-        Happening::Finished(finished) => {
-            doing.finished(finished).await?;
+        Happening::Finished { messages } => {
+            doing.finished(messages).await?;
             None
         }
         Happening::OtherMessage { .. } | Happening::Other { .. } => None,
@@ -101,7 +101,7 @@ const fn opening(what: &Happening) -> Option<Opening> {
     match what {
         Happening::Text { .. } | Happening::OtherMessage { .. } => Some(Opening::Message),
         Happening::Subscribe { .. } | Happening::Scan { .. } | Happening::Click { .. } => Some(Opening::Gesture),
-        Happening::Unsubscribe | Happening::Finished(_) | Happening::Other { .. } => None,
+        Happening::Unsubscribe | Happening::Finished { .. } | Happening::Other { .. } => None,
     }
 }
 

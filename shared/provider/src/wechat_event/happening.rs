@@ -57,24 +57,18 @@ fn happened(fields: &Value, event: String, event_key: String) -> Result<Happenin
         "unsubscribe" => Happening::Unsubscribe,
         "scan" => Happening::Scan { scene: event_key },
         "click" => Happening::Click { key: event_key },
-        "templatesendjobfinish" => {
-            Happening::Finished(vec![finished(fields, "MsgID", FinishedAs::from_status(&text(fields, "Status")))?])
-        }
-        "masssendjobfinish" => Happening::Finished(vec![finished(fields, "MsgID", mass_end(fields))?]),
-        "subscribe_msg_sent_event" => Happening::Finished(sent_subscriptions(fields)),
+        // A mass message went out when WeChat says so; `err(n)` is its reason for not sending at all.
+        "templatesendjobfinish" | "masssendjobfinish" => Happening::Finished { messages: vec![finished(fields)?] },
+        "subscribe_msg_sent_event" => Happening::Finished { messages: sent_subscriptions(fields) },
         _ => Happening::Other { event },
     })
 }
 
 /// The id element of a finish event is `MsgID`, not `MsgId`.
-fn finished(fields: &Value, id: &str, end: FinishedAs) -> Result<Finished, BodyError> {
-    let msgid = text(fields, id).trim().parse();
+fn finished(fields: &Value) -> Result<Finished, BodyError> {
+    let end = FinishedAs::from_status(&text(fields, "Status"));
+    let msgid = text(fields, "MsgID").trim().parse();
     msgid.map(|msgid| Finished { msgid, end }).map_err(|_| BodyError::Malformed("`MsgID` is no number"))
-}
-
-/// A mass message went out when WeChat says so; `err(n)` is its reason for not sending at all.
-fn mass_end(fields: &Value) -> FinishedAs {
-    FinishedAs::from_status(&text(fields, "Status"))
 }
 
 /// What became of a mini program's subscription messages: an object, or several of them in an array. JSON bodies have

@@ -374,13 +374,13 @@ fn row_55_finish_events_name_their_message_by_msgid() {
         ("failed:user block", FinishedAs::UserBlocked),
         ("failed: system failed", FinishedAs::SystemFailed),
     ] {
-        let expected = Happening::Finished(vec![Finished { msgid: 3_717_005_636_572_528_642, end }]);
+        let expected = Happening::Finished { messages: vec![Finished { msgid: 3_717_005_636_572_528_642, end }] };
         assert_eq!(finish(status).what, expected, "{status}");
     }
     let mass =
         event("MASSSENDJOBFINISH", "<MsgID>1000001625</MsgID><Status>err(30003)</Status><TotalCount>0</TotalCount>");
     let end = FinishedAs::Failed { text: "err(30003)".to_owned() };
-    assert_eq!(mass.what, Happening::Finished(vec![Finished { msgid: 1_000_001_625, end }]));
+    assert_eq!(mass.what, Happening::Finished { messages: vec![Finished { msgid: 1_000_001_625, end }] });
 }
 
 #[test]
@@ -395,10 +395,10 @@ fn a_list_of_subscription_events_is_an_object_or_an_array() {
     let two = r#"{"TemplateId":"T","MsgID":18,"ErrorCode":43101,"ErrorStatus":"user refuse to accept the msg"}"#;
     let first = Finished { msgid: 17, end: FinishedAs::Delivered };
     let refused = FinishedAs::Failed { text: "user refuse to accept the msg".to_owned() };
-    assert_eq!(sent(one), Happening::Finished(vec![first.clone()]));
+    assert_eq!(sent(one), Happening::Finished { messages: vec![first.clone()] });
     assert_eq!(
         sent(&format!("[{one},{two}]")),
-        Happening::Finished(vec![first.clone(), Finished { msgid: 18, end: refused.clone() }])
+        Happening::Finished { messages: vec![first.clone(), Finished { msgid: 18, end: refused.clone() }] }
     );
     let xml = event(
         "subscribe_msg_sent_event",
@@ -406,7 +406,7 @@ fn a_list_of_subscription_events_is_an_object_or_an_array() {
          <List><MsgID>18</MsgID><ErrorCode>43101</ErrorCode><ErrorStatus>user refuse to accept the msg</ErrorStatus></List>\
          </SubscribeMsgSentEvent>",
     );
-    assert_eq!(xml.what, Happening::Finished(vec![first, Finished { msgid: 18, end: refused }]));
+    assert_eq!(xml.what, Happening::Finished { messages: vec![first, Finished { msgid: 18, end: refused }] });
 }
 
 #[test]
