@@ -17,19 +17,20 @@ use std::time::{Duration, Instant};
 /// The largest request that an HTTP API passes on.
 const MOST_BYTES: usize = 10 * 1024 * 1024;
 /// How long an HTTP API waits for its function.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Finds the function of a request.
 pub struct Api {
     context: Arc<Context>,
     by_method: HashMap<&'static str, matchit::Router<Function>>,
     default: Option<Function>,
+    timeout: Duration,
     requests: AtomicU64,
 }
 
 impl Api {
-    /// An API over every function of the route table.
-    pub fn new(context: Arc<Context>) -> Result<Self, matchit::InsertError> {
+    /// An API over every function of the route table that waits this long for each.
+    pub fn new(context: Arc<Context>, timeout: Duration) -> Result<Self, matchit::InsertError> {
         let mut by_method: HashMap<&'static str, matchit::Router<Function>> = HashMap::new();
         let mut default = None;
         for &function in routes::ALL {
@@ -48,7 +49,7 @@ impl Api {
                 }
             }
         }
-        Ok(Self { context, by_method, default, requests: AtomicU64::new(0) })
+        Ok(Self { context, by_method, default, timeout, requests: AtomicU64::new(0) })
     }
 
     /// The API as something to serve.
@@ -90,10 +91,10 @@ async fn answer(State(api): State<Arc<Api>>, request: http::Request<Body>) -> Re
         body,
     };
     let number = api.requests.fetch_add(1, Ordering::Relaxed);
-    let invocation = Invocation { request_id: format!("local-{number}"), deadline: Instant::now() + TIMEOUT };
+    let invocation = Invocation { request_id: format!("local-{number}"), deadline: Instant::now() + api.timeout };
     // In a task of its own, as in an instance of its own: a caller that hangs up does not stop a function half-way.
     let served = tokio::spawn(serve_http(function, api.context.clone(), invocation, request));
-    match tokio::time::timeout(TIMEOUT, served).await {
+    match tokio::time::timeout(api.timeout, served).await {
         Ok(Ok(reply)) => respond(reply),
         Ok(Err(_)) | Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }

@@ -63,6 +63,8 @@ pub struct Options {
     pub world: Option<World>,
     /// How long after a template message the stand-in for WeChat tells how it ended; `None`: never.
     pub finish_after: Option<Duration>,
+    /// How long the API waits for a function, as API Gateway and the functions' own timeouts do.
+    pub api_timeout: Duration,
     /// Whether queues are worked; a test may want to do it by hand.
     pub pollers: bool,
     /// Whether schedules run; a test calls [`Stack::run_schedule`].
@@ -91,6 +93,7 @@ impl Default for Options {
             crowd: 0,
             world: None,
             finish_after: Some(crate::sandbox::FINISH_AFTER),
+            api_timeout: crate::api::TIMEOUT,
             pollers: true,
             schedules: true,
             visibility: None,
@@ -109,6 +112,8 @@ impl Options {
             data: None,
             // What a test counts is what it did itself; those about ends of messages ask for them.
             finish_after: None,
+            // A machine that runs many tests at once is slow; what a test says about time it measures itself.
+            api_timeout: Duration::from_secs(60),
             schedules: false,
             admin_token: Some(Secret::new(TEST_ADMIN_TOKEN.to_owned())),
             ..Self::default()
@@ -219,7 +224,7 @@ impl Stack {
         let (stop, stopping) = watch::channel(false);
         let mut servers = vec![
             tokio::spawn(remove_expired(aws.clone())),
-            serve(api, Api::new(context.clone())?.router(), stopping.clone()),
+            serve(api, Api::new(context.clone(), options.api_timeout)?.router(), stopping.clone()),
             serve(sandbox_listener, sandbox.router(), stopping),
         ];
         if options.data.is_some() {

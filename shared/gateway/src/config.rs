@@ -10,6 +10,7 @@ use provider::token::Fetching;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use store::{AwsSettings, Names, SealSettings};
+use url::{Host, Url};
 
 /// All settings of a function.
 #[derive(Debug, Clone)]
@@ -87,16 +88,17 @@ impl Config {
     pub fn read(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
         let source = Source(lookup);
         let everywhere = source.optional("AWS_ENDPOINT_URL");
-        let endpoint = |service: &str| source.optional(&format!("AWS_ENDPOINT_URL_{service}")).or(everywhere.clone());
+        let [dynamodb_url, sqs_url, s3_url, kms_url] = SERVICES
+            .map(|service| source.optional(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| everywhere.clone()));
         let aws = AwsSettings {
             region: source.required("AWS_REGION", "us-east-1")?,
             access_key_id: source.required("AWS_ACCESS_KEY_ID", "AKIA…")?,
             secret_access_key: Secret::new(source.required("AWS_SECRET_ACCESS_KEY", "the secret access key")?),
             session_token: source.optional("AWS_SESSION_TOKEN").map(Secret::new),
-            dynamodb_url: endpoint("DYNAMODB"),
-            sqs_url: endpoint("SQS"),
-            s3_url: endpoint("S3"),
-            kms_url: endpoint("KMS"),
+            dynamodb_url,
+            sqs_url,
+            s3_url,
+            kms_url,
         };
         let name = |name: &str| source.optional(name).unwrap_or_default();
         let names = Names {
@@ -136,6 +138,9 @@ impl Config {
     }
 }
 
+/// Services of AWS, as the variables of their endpoints name them.
+const SERVICES: [&str; 4] = ["DYNAMODB", "SQS", "S3", "KMS"];
+
 /// The variable that holds the URL of a channel's queue, for example `TUISONG_DELIVER_WECHAT_TEMPLATE_QUEUE_URL`.
 pub fn channel_queue_variable(channel: ChannelKind) -> String {
     format!("TUISONG_DELIVER_{}_QUEUE_URL", channel.as_str().replace('-', "_").to_ascii_uppercase())
@@ -164,8 +169,8 @@ impl Source<'_> {
         let wrong =
             |why: &str| ConfigError::Wrong { name: name.to_owned(), why: why.to_owned(), example: "127.0.0.1:9000" };
         let Some(text) = self.optional(name) else { return Ok(Vec::new()) };
-        // Lambda sets this one; nothing else does.
-        if self.optional("AWS_LAMBDA_FUNCTION_NAME").is_some() {
+        // Lambda sets the first one; nothing else does. An AWS at a loopback address is none: it is on this machine.
+        if self.optional("AWS_LAMBDA_FUNCTION_NAME").is_some() && !self.is_aws_on_this_machine() {
             return Err(wrong(
                 "opens addresses inside a network to whoever may name a URL, so it is refused in AWS; remove it",
             ));
@@ -183,6 +188,19 @@ impl Source<'_> {
             why: error.to_string(),
             example: "huawei=http://127.0.0.1:8081/huawei,huawei-token=http://127.0.0.1:8081/huawei/oauth2/v3/token",
         })
+    }
+
+    /// Whether every service of AWS is at a loopback address, where Lambda has nothing.
+    fn is_aws_on_this_machine(&self) -> bool {
+        if SERVICES.iter().any(|service| self.optional(&format!("AWS_ENDPOINT_URL_{service}")).is_some()) {
+            return false;
+        }
+        let url = self.optional("AWS_ENDPOINT_URL").and_then(|url| Url::parse(&url).ok());
+        match url.as_ref().and_then(Url::host) {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(_)) | None => false,
+        }
     }
 
     fn fetching(&self) -> Result<Fetching, ConfigError> {
@@ -288,6 +306,15 @@ mod tests {
         environment.insert("TUISONG_CALLBACK_EXCEPTIONS", "127.0.0.1:9000, [::1]:9000");
         assert_eq!(read(&environment).unwrap().callback_exceptions.len(), 2);
         environment.insert("AWS_LAMBDA_FUNCTION_NAME", "tuisong-CallbackFunction");
+        environment.insert("AWS_ENDPOINT_URL", "http://127.0.0.1:4566");
+        assert!(read(&environment).is_err(), "one service is elsewhere, whatever the others are");
+        environment.remove("AWS_ENDPOINT_URL_SQS");
+        assert_eq!(read(&environment).unwrap().callback_exceptions.len(), 2, "an AWS on this machine");
+        for elsewhere in ["", "https://dynamodb.eu-west-1.amazonaws.com", "http://localhost.example", "http://10.0.0.1"]
+        {
+            environment.insert("AWS_ENDPOINT_URL", elsewhere);
+            assert!(read(&environment).is_err(), "{elsewhere}");
+        }
         let error = read(&environment).unwrap_err().to_string();
         assert!(error.contains("TUISONG_CALLBACK_EXCEPTIONS") && error.contains("refused in AWS"), "{error}");
         environment.remove("AWS_LAMBDA_FUNCTION_NAME");

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from . import wechat
+from . import journey, wechat
 from .cloud import StandIns
 from .events import call_for, events
 from .logs import Line, Logs, function_of
-from .processes import Failure, http, wait_for
-from .stack import Stack
+from .processes import Failure, http, require, wait_for
+from .stack import ADMIN_TOKEN, Stack
 from .template import Function, Json
 
 APP_TOKEN = "AT_demo0000000000000000000000000000"
@@ -80,12 +80,6 @@ class Driver:
                     dead = settings["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
                     found.append((function, queue, dead))
         return found
-
-
-def require(holds: bool, otherwise: str) -> None:
-    """Raises unless `holds`."""
-    if not holds:
-        raise Failure(otherwise)
 
 
 def routes(driver: Driver) -> str:
@@ -328,5 +322,15 @@ def back_end(driver: Driver) -> str:
     return wechat.run(driver.stack.url, driver.vendors.url)
 
 
-CHECKS = [routes, message, back_end, fair_batches, purge, schedules]
+def follower(driver: Driver) -> str:
+    """A person follows, is reached, blocked, removed, comes back and leaves; the developer is called back."""
+    developer = journey.Developer(0)
+    try:
+        driver.stack.let_callbacks_go_to(f"127.0.0.1:{developer.port}")
+        return journey.run(journey.Journey(driver.stack.url, driver.vendors.url, ADMIN_TOKEN), developer)
+    finally:
+        developer.close()
+
+
+CHECKS = [routes, message, back_end, follower, fair_batches, purge, schedules]
 """In this order: the schedules' first tick is a minute away from the deployment."""

@@ -11,13 +11,20 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 T = TypeVar("T")
+Json = dict[str, Any]
 
 
 class Failure(Exception):
     """Something is not as it must be; the text says what."""
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Raises unless `holds`."""
+    if not holds:
+        raise Failure(otherwise)
 
 
 class Children:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import platform
@@ -17,6 +18,7 @@ from .processes import Failure, wait_for
 from .template import Json, Route, Template, routes
 
 NAME = "tuisong"
+ADMIN_TOKEN = "AD_deployed000000000000000000000000"
 ARTIFACTS = "artifacts"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -50,6 +52,7 @@ class Stack:
         self._cloudformation = cloud.client("cloudformation")
         packaged = template.with_code(self._upload(binaries))
         parameters = {
+            "AdminTokenHash": hashlib.sha256(ADMIN_TOKEN.encode()).hexdigest(),
             "Architecture": architecture(),
             "EndpointUrl": cloud.url,
             # Then queue functions say of each message that it is done.
@@ -123,6 +126,15 @@ class Stack:
             forget = table["Properties"].get("TimeToLiveSpecification")
             if forget:
                 tables.update_time_to_live(TableName=self.id(name), TimeToLiveSpecification=forget)
+
+    def let_callbacks_go_to(self, address: str) -> None:
+        """Lets callbacks go to an address of this machine: possible because this AWS is on this machine, too."""
+        functions = self.cloud.client("lambda")
+        for logical_id in ("AdminFunction", "CallbackFunction"):
+            name = self.id(logical_id)
+            variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            variables["TUISONG_CALLBACK_EXCEPTIONS"] = address
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
     def id(self, logical_id: str) -> str:
         """The physical id of a resource: a table's name, a queue's URL, a function's name."""

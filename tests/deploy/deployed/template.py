@@ -14,10 +14,11 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from .processes import Json as Json
+
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTION = "AWS::Serverless::Function"
 
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

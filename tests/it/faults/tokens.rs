@@ -62,21 +62,24 @@ async fn a_spoilt_token_is_replaced_by_force_once() {
     town.close().await;
 }
 
-/// Instances share a store and nothing else: the token expires for all, and one of them fetches the next.
+/// Workers share a store and nothing else: the token expires for all, every one of them meets 42001 with the token that it
+/// holds, and one of them fetches the next.
 #[tokio::test]
-async fn instances_that_share_a_store_refresh_once() {
+async fn row_28_a_hundred_workers_that_meet_42001_together_fetch_once() {
+    const WORKERS: u64 = 100;
     let town = Town::with(by_hand()).await;
     let here = town.stack.context();
-    let instances: Vec<Arc<Context>> =
-        (0..8).map(|_| Arc::new(Context::with(here.config.clone(), here.clock.clone(), Metrics::counted()))).collect();
+    let instances: Vec<Arc<Context>> = (0..WORKERS)
+        .map(|_| Arc::new(Context::with(here.config.clone(), here.clock.clone(), Metrics::counted())))
+        .collect();
     for (round, before) in [("cold", 0), ("expired", 1)] {
-        for n in 0..8 {
+        for n in 0..WORKERS {
             direct(&town, &format!("{round} {n}"), &[n % 3 + 1]).await;
         }
         let hints = take(&town, TASKS).await;
         assert!(serve(&town, "fanout", &hints).await.is_empty());
         let batches = take(&town, BATCHES).await;
-        assert_eq!(batches.len(), 8);
+        assert_eq!(batches.len() as u64, WORKERS);
         wechat(&town).expire_tokens();
         let work = instances.iter().zip(&batches).map(|(instance, batch)| {
             serve_in(instance, "deliver", Duration::from_secs(60), std::slice::from_ref(batch))
@@ -85,7 +88,8 @@ async fn instances_that_share_a_store_refresh_once() {
         assert_eq!(depth(&town, BATCHES).await, 0, "nobody had to come again");
         assert_eq!(wechat(&town).token_fetches().stable, before + 1, "{round}");
     }
-    assert_eq!(town.inbox().len(), 16);
+    assert_eq!(town.inbox().len() as u64, 2 * WORKERS);
+    assert_eq!(sends(&town), 3 * WORKERS, "in the second round each was refused once");
     town.close().await;
 }
 

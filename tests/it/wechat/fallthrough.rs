@@ -181,28 +181,3 @@ async fn row_30_a_token_call_from_an_unlisted_address_opens_the_breaker_and_star
     assert!(shop.town.inbox().is_empty());
     shop.town.close().await;
 }
-
-/// No token and no secret is in any line of the log of a whole way, faults included.
-#[tokio::test]
-async fn the_log_holds_no_secret_and_no_token() {
-    use std::io::Read;
-    let mut file = tempfile::tempfile().expect("a file");
-    // The AWS SDK says more than this product lets it: only its own crates are turned up.
-    let filter = "info,functions=trace,gateway=trace,provider=trace,store=trace,local=trace";
-    gateway::telemetry::start_into(filter, gateway::telemetry::into_file(file.try_clone().expect("a file")));
-    let shop = Shop::open().await;
-    shop.talks(1);
-    shop.order(json!({ "channel": "wechat", "operation": "send", "status": 502, "times": 2 })).await;
-    let id = shop.pushed(&both(&[1, 2])).await;
-    shop.sent(&message(3)).await;
-    shop.done(&id).await;
-    std::io::Seek::rewind(&mut file).expect("the beginning");
-    let mut log = String::new();
-    file.read_to_string(&mut log).expect("a log");
-    assert!(log.contains("message accepted"), "the log is the log");
-    for secret in [seed::SECRET, seed::PUSH_KEY, &shop.token, &openid(1)] {
-        let line = log.lines().find(|line| line.contains(secret));
-        assert_eq!(line, None, "a secret, a token or an openid is in the log");
-    }
-    shop.town.close().await;
-}

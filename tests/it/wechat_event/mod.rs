@@ -3,6 +3,7 @@
 
 mod calls;
 mod chat;
+mod deaths;
 mod finish;
 mod page;
 pub(crate) mod scan;
