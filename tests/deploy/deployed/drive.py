@@ -14,9 +14,9 @@ from . import journey, wechat
 from .cloud import StandIns
 from .events import call_for, events
 from .logs import Line, Logs, function_of
-from .processes import Failure, http, require, wait_for
+from .processes import Failure, Json, http, require, wait_for
 from .stack import ADMIN_TOKEN, Stack
-from .template import Function, Json
+from .template import Function
 
 APP_TOKEN = "AT_demo0000000000000000000000000000"
 # Not the first follower: the calls of `routes` remove and block what that one follows.

@@ -6,7 +6,8 @@ import base64
 import json
 from dataclasses import dataclass
 
-from .template import ROOT, Json, Route
+from .processes import Json
+from .template import ROOT, Route
 
 FOLDER = ROOT / "tests" / "events"
 

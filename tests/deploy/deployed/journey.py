@@ -171,8 +171,36 @@ class Journey:
         return list(page["records"]) if isinstance(page, dict) else []
 
 
+@dataclass(frozen=True)
+class App:
+    """The app of a journey."""
+
+    number: int
+    topic: int
+    topic_code: str
+    """The code of the topic's permanent QR picture."""
+    callback_secret: str
+    contents: list[str]
+    """What is sent to the person, and, last, what the person sends."""
+
+
 def run(journey: Journey, developer: Developer) -> str:
     """The whole way. Answers what it saw."""
+    app = set_up(journey, developer)
+    uid = follow_receive_read(journey, developer, app)
+    be_blocked_removed_and_come_back(journey, developer, app, uid)
+
+    # And leaves the account.
+    journey.person(event="unsubscribe")
+    refused = journey.send({"content": app.contents[2], "uids": [uid]})
+    require(refused["code"] == 1001 and "已取消关注公众号" in refused["status"], f"who left: {refused}")
+    require(len(developer.told) == 3, f"the developer was told {len(developer.told)} times")
+    require(len(journey.cards()) == 4, f"{len(journey.cards())} cards")
+    return f"{journey.openid} followed, was reached, blocked, removed, came back and left"
+
+
+def set_up(journey: Journey, developer: Developer) -> App:
+    """What an operator does once."""
     mark = f"{time.time_ns() % 10**12}"
 
     # The operator enters our address in WeChat's console, which asks it to prove itself.
@@ -189,14 +217,17 @@ def run(journey: Journey, developer: Developer) -> str:
         "/admin/apps",
         {"name": f"旅程 {mark}", "account": ACCOUNT, "callback_url": hook, "follow_prompt": "欢迎", "calls_per_10s": 0},
     )
-    app, journey.app_token = made["app"]["id"], made["token"]
-    topic = journey.admin("POST", f"/admin/apps/{app}/topics", {"name": "周报"})["id"]
-    topic_code = journey.admin("GET", f"/admin/apps/{app}/topics/{topic}/qrcode")["code"]
+    number, journey.app_token = made["app"]["id"], made["token"]
+    topic = journey.admin("POST", f"/admin/apps/{number}/topics", {"name": "周报"})["id"]
+    topic_code = journey.admin("GET", f"/admin/apps/{number}/topics/{topic}/qrcode")["code"]
     contents = [f"<b>第一条 {mark}</b>", f"第二条 {mark}", f"第三条 {mark}", f"收到 {mark}"]
-    secret = made["callback_secret"]
-    journey.secrets += [journey.admin_token, journey.app_token, secret, journey.openid, *contents]
+    journey.secrets += [journey.admin_token, journey.app_token, made["callback_secret"], journey.openid, *contents]
     journey.secrets += [SERVER_CONFIGURATION["token"], SERVER_CONFIGURATION["aes_key"]]
+    return App(number, topic, topic_code, made["callback_secret"], contents)
 
+
+def follow_receive_read(journey: Journey, developer: Developer, app: App) -> str:
+    """From the first scan to the page of a message. Answers the person's UID."""
     # The developer makes a QR code for order 7. Its picture is a picture.
     code = journey.done("POST", "/api/fun/create/qrcode", body={"extra": "order-7"})
     require(isinstance(code, dict), f"the QR code is {code}")
@@ -211,62 +242,60 @@ def run(journey: Journey, developer: Developer) -> str:
 
     # The developer is called back, can tell that it is genuine, and knows who it was; so does whoever polls.
     told = developer.hears(1)
-    require(is_genuine(secret, told), "the callback is not signed with the app's secret")
+    require(is_genuine(app.callback_secret, told), "the callback is not signed with the app's secret")
     require(told.json["action"] == "app_subscribe", f"the callback is {told.json}")
     require(told.json["data"]["extra"] == "order-7", f"the callback is {told.json}")
     uid = str(told.json["data"]["uid"])
     require(journey.done("GET", "/api/fun/scan-qrcode-uid", scanned) == uid, "whoever polls learns of another")
 
     # The person also follows the topic, by its permanent QR code. Of that nobody is told.
-    journey.person(event="SCAN", scene=topic_code)
+    journey.person(event="SCAN", scene=app.topic_code)
 
     # A message to the person, and one to the topic: both are handed over, and both arrive as cards.
-    direct = journey.arrives({"content": contents[0], "contentType": 2, "uids": [uid]})
-    journey.arrives({"content": contents[1], "topicIds": [topic]})
+    direct = journey.arrives({"content": app.contents[0], "contentType": 2, "uids": [uid]})
+    journey.arrives({"content": app.contents[1], "topicIds": [app.topic]})
 
     # A card opens its page.
     links = re.findall(r"https?://[^\"\\ ]+/m/[^\"\\ ]+", json.dumps(direct["raw"]))
     require(len(links) == 1, f"the card has no link of ours: {direct['raw']}")
     journey.secrets.append(links[0].rsplit("/", 1)[1])
     status, page = http("GET", journey.url + urllib.parse.urlparse(links[0]).path)
-    require(status == 200 and contents[0] in page.decode(), f"the page answered {status} without the message")
+    require(status == 200 and app.contents[0] in page.decode(), f"the page answered {status} without the message")
 
     # The person writes to the developer.
-    journey.reads(event="text", content=f"#{app} {contents[3]}")
+    journey.reads(event="text", content=f"#{app.number} {app.contents[3]}")
     told = developer.hears(2)
-    require(told.json["action"] == "send_up_cmd" and told.json["data"]["content"] == contents[3], f"{told.json}")
+    require(told.json["action"] == "send_up_cmd", f"the second callback is {told.json}")
+    require(told.json["data"]["content"] == app.contents[3], f"the second callback is {told.json}")
+    return uid
 
+
+def be_blocked_removed_and_come_back(journey: Journey, developer: Developer, app: App, uid: str) -> None:
+    """What a developer can do to a follower."""
+    content, follow = app.contents[2], f"#{app.number}"
     # The developer lists followers, and blocks the person: nothing reaches them, and they cannot follow anew.
     rows = journey.rows(uid)
     require(sorted(row["type"] for row in rows) == [0, 1], f"the rows are {rows}")
     record = next(row["id"] for row in rows if row["type"] == 0)
     journey.done("PUT", "/api/fun/reject", {"id": record, "reject": "true"})
-    refused = journey.send({"content": contents[2], "uids": [uid]})
+    refused = journey.send({"content": content, "uids": [uid]})
     require(refused["code"] == 1001 and "拉黑" in refused["status"], f"the blocked person: {refused}")
-    require("拉黑" in journey.reads(event="text", content=f"#{app}"), "who is blocked could follow")
+    require("拉黑" in journey.reads(event="text", content=follow), "who is blocked could follow")
 
     # The block is lifted, and the person is reached again, by the same record.
     journey.done("PUT", "/api/fun/reject", {"id": record, "reject": "false"})
-    journey.arrives({"content": contents[2], "uids": [uid]})
+    journey.arrives({"content": content, "uids": [uid]})
 
     # The developer removes the person: not reached, until they follow again, as a new record.
     journey.done("DELETE", "/api/fun/remove", {"id": record})
-    refused = journey.send({"content": contents[2], "uids": [uid]})
+    refused = journey.send({"content": content, "uids": [uid]})
     require(refused["code"] == 1001 and "未关注应用" in refused["status"], f"the removed person: {refused}")
-    require("欢迎" in journey.reads(event="text", content=f"#{app}"), "the person was not welcomed back")
+    require("欢迎" in journey.reads(event="text", content=follow), "the person was not welcomed back")
     told = developer.hears(3)
     require(told.json["data"]["source"] == "command", f"the third callback is {told.json}")
-    journey.arrives({"content": contents[2], "uids": [uid]})
+    journey.arrives({"content": content, "uids": [uid]})
     again = next(row["id"] for row in journey.rows(uid) if row["type"] == 0)
     require(again != record, "the record is the old one")
-
-    # And leaves the account.
-    journey.person(event="unsubscribe")
-    refused = journey.send({"content": contents[2], "uids": [uid]})
-    require(refused["code"] == 1001 and "已取消关注公众号" in refused["status"], f"who left: {refused}")
-    require(len(developer.told) == 3, f"the developer was told {len(developer.told)} times")
-    require(len(journey.cards()) == 4, f"{len(journey.cards())} cards")
-    return f"{journey.openid} followed, was reached, blocked, removed, came back and left"
 
 
 def main() -> int:

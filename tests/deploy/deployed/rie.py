@@ -9,9 +9,9 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-from .drive import Driver, require
+from .drive import Driver
 from .events import Event, events
-from .processes import Children, Failure, free_port, http, minimal_environment, wait_for
+from .processes import Children, Failure, free_port, http, minimal_environment, require, wait_for
 from .stack import architecture
 
 INVOKE = "/2015-03-31/functions/function/invocations"

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .cloud import REGION, ROOT_KEY, Cloud
-from .processes import Failure, wait_for
-from .template import Json, Route, Template, routes
+from .processes import Failure, Json, wait_for
+from .template import Route, Template, routes
 
 NAME = "tuisong"
 ADMIN_TOKEN = "AD_deployed000000000000000000000000"

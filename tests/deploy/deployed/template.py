@@ -8,17 +8,15 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from .processes import Json as Json
+from .processes import Json
 
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTION = "AWS::Serverless::Function"
-
 
 
 @dataclass(frozen=True)
