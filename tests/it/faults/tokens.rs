@@ -85,7 +85,14 @@ async fn row_28_a_hundred_workers_that_meet_42001_together_fetch_once() {
             serve_in(instance, "deliver", Duration::from_secs(60), std::slice::from_ref(batch))
         });
         assert!(join_all(work).await.iter().all(Vec::is_empty));
-        assert_eq!(depth(&town, BATCHES).await, 0, "nobody had to come again");
+        // Who saw no new token within two seconds has given its batch back: on a busy machine some do.
+        until("everybody", || async {
+            let again = take(&town, BATCHES).await;
+            assert!(serve_in(&instances[0], "deliver", Duration::from_secs(60), &again).await.is_empty());
+            town.inbox().len() as u64 >= WORKERS * (before + 1)
+        })
+        .await;
+        assert_eq!(depth(&town, BATCHES).await, 0, "{round}");
         assert_eq!(wechat(&town).token_fetches().stable, before + 1, "{round}");
     }
     assert_eq!(town.inbox().len() as u64, 2 * WORKERS);
