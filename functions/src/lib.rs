@@ -7,6 +7,7 @@ mod accepting;
 pub mod admin;
 pub mod fallback;
 pub mod mobile;
+pub mod own;
 pub mod page;
 pub mod routes;
 pub mod wechat;

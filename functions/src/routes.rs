@@ -1,7 +1,7 @@
 //! The table of functions: read by the local runner, and by the tests that hold it against `template.yaml` and the
 //! binaries.
 
-use crate::{admin, fallback, mobile, page, wechat, workers, wxpusher};
+use crate::{admin, fallback, mobile, own, page, wechat, workers, wxpusher};
 use gateway::Function;
 
 /// Every function, each once.
@@ -26,6 +26,9 @@ pub static ALL: &[Function] = &[
     mobile::task_detail::FUNCTION,
     mobile::devices::FUNCTION,
     page::FUNCTION,
+    own::connect::FUNCTION,
+    own::message::FUNCTION,
+    own::disconnect::FUNCTION,
     wechat::event::FUNCTION,
     admin::FUNCTION,
     fallback::FUNCTION,

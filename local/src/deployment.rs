@@ -64,6 +64,7 @@ pub async fn deploy(template: &Template, aws: &Aws, visibility: Visibility) -> R
             ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), aws.dynamodb_url.clone()),
             ("AWS_ENDPOINT_URL_SQS".to_owned(), aws.sqs_url.clone()),
             ("AWS_ENDPOINT_URL_S3".to_owned(), aws.s3_url.clone()),
+            ("TUISONG_CONNECTIONS_URL".to_owned(), aws.connections_url.clone()),
         ])
         .collect();
     Ok(Deployment { queue_urls, environment, sqs: clients.sqs })

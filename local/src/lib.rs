@@ -18,6 +18,7 @@ pub mod clock;
 pub mod deployment;
 pub mod sandbox;
 pub mod seed;
+pub mod socket;
 pub mod sources;
 pub mod stack;
 pub mod template;

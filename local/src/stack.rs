@@ -6,6 +6,7 @@ use crate::clock::ShiftedClock;
 use crate::deployment::{DeployError, Deployment, deploy};
 use crate::sandbox::{CallSink, Sandbox, World};
 use crate::seed;
+use crate::socket::{SocketLimits, Sockets};
 use crate::sources::{Sources, run_schedule};
 use crate::template::{Template, TemplateError};
 use axum::Router;
@@ -71,6 +72,8 @@ pub struct Options {
     pub schedules: bool,
     /// The queues' visibility timeout instead of the template's.
     pub visibility: Option<Duration>,
+    /// When connections of the WebSocket API are closed.
+    pub socket_limits: SocketLimits,
     /// The operator's token; without one nobody is let into `/admin`.
     pub admin_token: Option<Secret<String>>,
     /// Settings of the functions that are to differ from the template's.
@@ -97,6 +100,7 @@ impl Default for Options {
             pollers: true,
             schedules: true,
             visibility: None,
+            socket_limits: SocketLimits::default(),
             admin_token: None,
             settings: BTreeMap::new(),
         }
@@ -222,9 +226,11 @@ impl Stack {
         }
 
         let (stop, stopping) = watch::channel(false);
+        let sockets =
+            Sockets::new(context.clone(), aws.connections.clone(), options.socket_limits, stopping.clone()).router();
         let mut servers = vec![
             tokio::spawn(remove_expired(aws.clone())),
-            serve(api, Api::new(context.clone(), options.api_timeout)?.router(), stopping.clone()),
+            serve(api, Api::new(context.clone(), options.api_timeout)?.router().merge(sockets), stopping.clone()),
             serve(sandbox_listener, sandbox.router(), stopping),
         ];
         if options.data.is_some() {
@@ -239,6 +245,11 @@ impl Stack {
     /// Base URL of the API.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where clients of the WebSocket API connect.
+    pub fn socket_url(&self) -> String {
+        format!("{}{}", self.url.replacen("http", "ws", 1), crate::socket::PATH)
     }
 
     /// Base URL of the stand-ins.

@@ -11,6 +11,7 @@ mod faults;
 mod follows;
 mod kill;
 mod mobile;
+mod own;
 mod page;
 mod scripts;
 mod template;

@@ -4,6 +4,7 @@
 
 pub mod kill;
 pub mod receiver;
+pub mod socket;
 
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Full};

@@ -23,8 +23,6 @@ capabilities! {
 pub(crate) struct Counted {
     /// By channel; one that is no leg of the task is not there.
     pub(crate) channels: BTreeMap<ChannelKind, ChannelCounts>,
-    /// Devices that only our own channel was to reach, and that were not online.
-    pub(crate) offline: u64,
 }
 
 /// Counts what `task` came to so far. Two reads per shard once it is finished; before, its plans and records.
@@ -35,5 +33,5 @@ pub(crate) async fn of_task(store: &CountStore, task: &Task) -> Result<Counted, 
         sums.add_all(&state.legs);
     }
     let received = store.received.received(task.id).await?;
-    Ok(Counted { channels: sums.by_channel(&task.legs, &received), offline: sums.offline })
+    Ok(Counted { channels: sums.by_channel(&task.legs, &received) })
 }

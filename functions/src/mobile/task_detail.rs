@@ -9,7 +9,6 @@ use gateway::function::Family;
 use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_function};
 use model::channel::ChannelKind;
 use model::ids::{Owner, TaskId};
-use model::statistics::ChannelCounts;
 use model::task::Task;
 use serde_json::{Map, Value, json};
 use store::capabilities;
@@ -36,15 +35,15 @@ const MOST_TASKS: usize = 100;
 const SIDE_BY_SIDE: usize = 8;
 
 /// The channels as the family's statistics call them, in the order of its documentation.
-const NAMES: [(&str, Option<ChannelKind>); 8] = [
-    ("apns", Some(ChannelKind::Apns)),
-    ("fcm", Some(ChannelKind::Fcm)),
-    ("flyme", Some(ChannelKind::Meizu)),
-    ("huawei", Some(ChannelKind::Huawei)),
-    ("mxpush", None),
-    ("oppo", Some(ChannelKind::Oppo)),
-    ("vivo", Some(ChannelKind::Vivo)),
-    ("xiaomi", Some(ChannelKind::Xiaomi)),
+const NAMES: [(&str, ChannelKind); 8] = [
+    ("apns", ChannelKind::Apns),
+    ("fcm", ChannelKind::Fcm),
+    ("flyme", ChannelKind::Meizu),
+    ("huawei", ChannelKind::Huawei),
+    ("mxpush", ChannelKind::Own),
+    ("oppo", ChannelKind::Oppo),
+    ("vivo", ChannelKind::Vivo),
+    ("xiaomi", ChannelKind::Xiaomi),
 ];
 
 /// POST /push/task/detail
@@ -84,11 +83,7 @@ async fn counters(store: &DetailStore, task: &Task) -> Result<Value, ApiError> {
     let counted = of_task(&store.counts, task).await?;
     let mut fields = Map::new();
     for (name, channel) in NAMES {
-        let counts = match channel {
-            Some(channel) => counted.channels.get(&channel).copied().unwrap_or_default(),
-            // Our own channel reaches nobody yet: who is on it alone is a target, and offline.
-            None => ChannelCounts { target: counted.offline, ..ChannelCounts::default() },
-        };
+        let counts = counted.channels.get(&channel).copied().unwrap_or_default();
         fields.insert(format!("{name}_target"), json!(counts.target));
         fields.insert(format!("{name}_sent"), json!(counts.sent));
         fields.insert(format!("{name}_received"), json!(counts.received));

@@ -18,6 +18,7 @@ use model::clock::Timestamp;
 use model::ids::{AppId, FollowId, Owner, TaskId};
 use model::limits::{BATCH_BYTES, BATCH_RECIPIENTS, PAGE_BATCHES};
 use model::message::{Message, Naming, Notice, PushMessage};
+use model::own::DeviceSet;
 use model::quota;
 use model::task::{Content, Task, TopicTarget};
 use model::wechat::WechatMessage;
@@ -28,6 +29,7 @@ use store::capabilities;
 use store::devices::{AudienceReader, Badges};
 use store::due::DueWriter;
 use store::objects::ObjectReader;
+use store::own::Presence;
 use store::plan::{PlanPage, PlanReader, PlannedBatch, Planner};
 use store::queue::{Batches, Hints, TaskMessage};
 use store::records::{Kept, RecordReader};
@@ -46,6 +48,7 @@ capabilities! {
         batches: Batches,
         hints: Hints,
         devices: AudienceReader,
+        presence: Presence,
         badges: Badges,
         due: DueWriter,
     }
@@ -222,6 +225,7 @@ impl Run<'_> {
             seen: found.followers.last().map(|follower| follower.follow_id).or(after).map(FollowId::get),
             last: found.last,
             offline: 0,
+            online: DeviceSet::default(),
             at: self.context.clock.now(),
         };
         let page = self.store.planner.plan(self.task.id, self.part, number, ours.clone(), self.task.expires()).await?;

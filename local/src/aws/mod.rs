@@ -1,6 +1,6 @@
-//! AWS on the wire, in one process: DynamoDB, SQS and S3 for the local runner and for tests.
+//! AWS on the wire, in one process: DynamoDB, SQS, S3 and API Gateway's connections for the local runner and for tests.
 //!
-//! The product speaks to AWS through the SDK only. Here the same calls, over HTTP, reach three engines that live in this
+//! The product speaks to AWS through the SDK only. Here the same calls, over HTTP, reach four engines that live in this
 //! process, so no code path knows whether it runs in the cloud:
 //!
 //! | service | engine | kept across restarts |
@@ -8,6 +8,7 @@
 //! | DynamoDB | dynoxide (SQLite) | `dynamodb.sqlite`; every answered write survives `kill -9` |
 //! | SQS | rustack | no, on purpose: queues hold hints, the tables hold the truth |
 //! | S3 | s3s on a folder | `s3/` |
+//! | API Gateway's `@connections` | the connections that this process holds | no |
 //!
 //! ```text
 //! SDK ──HTTP──▶ front ── Faults? ──▶ engine
@@ -26,6 +27,7 @@
 //! - Units of a write that its condition refused are counted at their minimum, because answers do not tell them.
 
 mod calls;
+mod connections;
 mod dynamodb;
 mod faults;
 mod front;
@@ -42,6 +44,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::calls::{Call, CallStats, Calls, Figures, SQS_BILLED_CHUNK_BYTES};
+use self::connections::Management;
+pub use self::connections::{Command, Connections, MAX_MESSAGE_BYTES};
 use self::dynamodb::{DynamoDb, Dynoxide};
 pub use self::faults::{AwsFault, FaultKind, Faults};
 use self::front::{listen, serve};
@@ -106,6 +110,10 @@ pub struct Aws {
     pub sqs_url: String,
     /// `http://127.0.0.1:<port>` of S3.
     pub s3_url: String,
+    /// `http://127.0.0.1:<port>` of the API to speak to connections.
+    pub connections_url: String,
+    /// The open connections of the WebSocket API.
+    pub connections: Arc<Connections>,
     /// Failures to order.
     pub faults: Arc<Faults>,
     /// What was called.
@@ -119,7 +127,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Start all three services. When this returns they answer.
+    /// Start all services. When this returns they answer.
     pub async fn start(storage: Storage) -> Result<Self, AwsError> {
         let (file, objects, temporary) = places(storage)?;
         let calls = Arc::new(Calls::new());
@@ -130,11 +138,15 @@ impl Aws {
         let (dynamodb_listener, dynamodb_address) = listen().await.map_err(AwsError::Listen)?;
         let (sqs_listener, sqs_address) = listen().await.map_err(AwsError::Listen)?;
         let (s3_listener, s3_address) = listen().await.map_err(AwsError::Listen)?;
+        let (connections_listener, connections_address) = listen().await.map_err(AwsError::Listen)?;
 
         let dynamodb = Arc::new(DynamoDb::new(database.address, Arc::clone(&calls), Arc::clone(&faults)));
         let queues = Arc::new(Sqs::new(sqs_address, Arc::clone(&calls), Arc::clone(&faults)));
         let buckets = Arc::new(S3::new(&objects, Arc::clone(&calls), Arc::clone(&faults))?);
+        let connections = Arc::<Connections>::default();
+        let management = Management::new(Arc::clone(&connections), Arc::clone(&calls), Arc::clone(&faults));
         let fronts = vec![
+            serve(connections_listener, Arc::new(management), stopping.clone()),
             serve(dynamodb_listener, dynamodb, stopping.clone()),
             serve(sqs_listener, Arc::clone(&queues), stopping.clone()),
             serve(s3_listener, buckets, stopping),
@@ -143,6 +155,8 @@ impl Aws {
             dynamodb_url: format!("http://{dynamodb_address}"),
             sqs_url: format!("http://{sqs_address}"),
             s3_url: format!("http://{s3_address}"),
+            connections_url: format!("http://{connections_address}"),
+            connections,
             faults,
             calls,
             database,

@@ -1,5 +1,5 @@
-//! `GET /`: the inbox as a phone would show it, live; `GET /chat`: a person in WeChat to act as. Plain files, nothing
-//! from elsewhere.
+//! `GET /`: the inbox as a phone would show it, live; `GET /chat`: a person in WeChat to act as; `GET /device`: a device
+//! whose app is open. Plain files, nothing from elsewhere.
 
 use std::sync::Arc;
 
@@ -27,6 +27,9 @@ pub(super) fn routes() -> Router<Arc<Sandbox>> {
         .route("/chat", get(chat))
         .route("/sandbox/chat.css", get(chat_style))
         .route("/sandbox/chat.js", get(chat_script))
+        .route("/device", get(device))
+        .route("/sandbox/device.js", get(device_script))
+        .route("/sandbox/tuisong.js", get(client_script))
 }
 
 /// `GET /`
@@ -59,11 +62,39 @@ async fn chat_script() -> impl IntoResponse {
     file("text/javascript; charset=utf-8", include_str!("page/chat.js"))
 }
 
+/// `GET /device`
+async fn device() -> impl IntoResponse {
+    let policy = concat!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; ",
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    file_under(policy, "text/html; charset=utf-8", include_str!("page/device.html"))
+}
+
+/// `GET /sandbox/device.js`
+async fn device_script() -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", include_str!("page/device.js"))
+}
+
+/// `GET /sandbox/tuisong.js`: the client that apps use.
+async fn client_script() -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", include_str!("../../../clients/javascript/tuisong.js"))
+}
+
 /// A file with the headers that all of them have.
 fn file(content_type: &'static str, text: &'static str) -> ([(HeaderName, &'static str); 5], &'static str) {
+    file_under(POLICY, content_type, text)
+}
+
+/// A file under a policy of its own: the device connects wherever it is told to.
+fn file_under(
+    policy: &'static str,
+    content_type: &'static str,
+    text: &'static str,
+) -> ([(HeaderName, &'static str); 5], &'static str) {
     let headers = [
         (CONTENT_TYPE, content_type),
-        (CONTENT_SECURITY_POLICY, POLICY),
+        (CONTENT_SECURITY_POLICY, policy),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-cache"),

@@ -16,7 +16,8 @@ use url::{Host, Url};
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `AWS_REGION`, credentials (`AWS_ACCESS_KEY_ID`, …, set by Lambda) and endpoint overrides
-    /// (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`, `_SQS`, `_S3`, `_KMS`).
+    /// (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`, `_SQS`, `_S3`, `_KMS`). `TUISONG_CONNECTIONS_URL`: where the
+    /// connections of the WebSocket API are spoken to.
     pub aws: AwsSettings,
     /// `TUISONG_APPS_TABLE`, `TUISONG_TOKENS_TABLE`, `TUISONG_USERS_TABLE`, `TUISONG_TASKS_TABLE`, `TUISONG_BUCKET`,
     /// `TUISONG_TASKS_QUEUE_URL`, `TUISONG_INBOUND_QUEUE_URL`, `TUISONG_CALLBACKS_QUEUE_URL`, and
@@ -99,6 +100,7 @@ impl Config {
             sqs_url,
             s3_url,
             kms_url,
+            connections_url: source.optional("TUISONG_CONNECTIONS_URL"),
         };
         let name = |name: &str| source.optional(name).unwrap_or_default();
         let names = Names {

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::in_flight::InFlight;
 use crate::limiter::Limiter;
+use crate::lines::StoredLines;
 use crate::metrics::Metrics;
 use crate::minutes::MinuteCounts;
 use crate::remembered::Remembered;
@@ -139,7 +140,9 @@ impl Context {
                 total_timeout: Duration::from_millis(self.config.upstream_timeout_ms),
                 ..HttpSettings::default()
             });
-            Registry::new(&settings, http, Arc::new(StoredTokens::open(&self.store)), self.clock.clone())
+            let vault = Arc::new(StoredTokens::open(&self.store));
+            let lines = Arc::new(StoredLines::open(&self.store, self.clock.clone()));
+            Registry::new(&settings, http, vault, lines, self.clock.clone())
         })
     }
 }

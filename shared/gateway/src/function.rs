@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::request::{Reply, Request};
+use crate::socket::{SocketReply, SocketRequest, SocketRoute};
 use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -120,6 +121,8 @@ impl WorkerError {
 pub type HttpHandler = fn(Arc<Context>, Request) -> BoxFuture<'static, Result<Reply, ApiError>>;
 /// Handles one queue message, given its body.
 pub type QueueHandler = fn(Arc<Context>, Invocation, String) -> BoxFuture<'static, Result<(), WorkerError>>;
+/// Handles what happens on a connection of the WebSocket API.
+pub type SocketHandler = fn(Arc<Context>, SocketRequest) -> BoxFuture<'static, Result<SocketReply, ApiError>>;
 /// Handles a scheduled run, given the schedule's input.
 pub type ScheduleHandler =
     fn(Arc<Context>, Invocation, serde_json::Value) -> BoxFuture<'static, Result<(), WorkerError>>;
@@ -145,6 +148,13 @@ pub enum Kind {
     Schedule {
         /// What it does.
         handler: ScheduleHandler,
+    },
+    /// Connections of the WebSocket API.
+    Socket {
+        /// What happens on a connection that it is called for.
+        route: SocketRoute,
+        /// What it does.
+        handler: SocketHandler,
     },
 }
 
@@ -219,6 +229,27 @@ macro_rules! schedule_function {
                     ::std::boxed::Box::pin(async move {
                         let store = <$store as ::store::Capability>::open(&context.store);
                         $handle(&context, &store, &invocation, input).await
+                    })
+                },
+            },
+            grants: <$store as ::store::Capability>::grants,
+        }
+    };
+}
+
+/// Declares a function of the WebSocket API: `socket_function!("name", SocketRoute::Message, StoreType, handle)`, where
+/// `async fn handle(&Context, &StoreType, SocketRequest) -> Result<SocketReply, ApiError>`.
+#[macro_export]
+macro_rules! socket_function {
+    ($name:literal, $route:expr, $store:ty, $handle:path) => {
+        $crate::Function {
+            name: $name,
+            kind: $crate::Kind::Socket {
+                route: $route,
+                handler: |context, request| {
+                    ::std::boxed::Box::pin(async move {
+                        let store = <$store as ::store::Capability>::open(&context.store);
+                        $handle(&context, &store, request).await
                     })
                 },
             },

@@ -1,5 +1,5 @@
 //! Serving a [`Function`]: on Lambda through the Runtime API, and, with the same steps, for whoever calls
-//! [`serve_http`], [`serve_queue`] and [`serve_schedule`] directly.
+//! [`serve_http`], [`serve_queue`], [`serve_schedule`] and [`serve_socket`] directly.
 //!
 //! A panic is caught, reported and counted; the instance goes on with the next event. For a queue it fails the one
 //! message it happened in.
@@ -12,6 +12,7 @@ use crate::event::{FailedItem, QueueEvent, QueueReply};
 use crate::function::{Function, Invocation, Kind, WorkerError};
 use crate::metrics::Metric;
 use crate::request::{Reply, Request};
+use crate::socket::{SocketReply, SocketRequest, SocketRoute};
 use crate::telemetry;
 use futures::FutureExt;
 use futures::future::join_all;
@@ -50,6 +51,16 @@ async fn serve(function: Function, context: Arc<Context>) -> Result<(), Error> {
                 async move {
                     let invocation = invocation(&event.context);
                     Ok::<QueueReply, Error>(serve_queue(function, context, invocation, event.payload).await)
+                }
+            }))
+            .await
+        }
+        Kind::Socket { .. } => {
+            lambda_runtime::run(service_fn(move |event: LambdaEvent<SocketRequest>| {
+                let context = context.clone();
+                async move {
+                    let invocation = invocation(&event.context);
+                    Ok::<SocketReply, Error>(serve_socket(function, context, invocation, event.payload).await)
                 }
             }))
             .await
@@ -133,28 +144,71 @@ pub async fn serve_http(function: Function, context: Arc<Context>, invocation: I
     async move {
         let started = Instant::now();
         let path = request.path.clone();
-        let handled = AssertUnwindSafe(handler(context.clone(), request)).catch_unwind().await;
-        let outcome = handled.unwrap_or_else(|panic| {
-            count(&context, Metric::Panicked, &[("function", function.name)]);
-            Err(ApiError::Internal { code: "panicked", source: panic_text(panic.as_ref()).into() })
-        });
-        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match outcome {
+        match caught(function, &context, started, handler(context.clone(), request)).await {
             Ok(reply) => {
-                info!(duration_ms, status = reply.status.as_u16(), "request answered");
+                info!(duration_ms = elapsed_ms(started), status = reply.status.as_u16(), "request answered");
                 reply
             }
-            Err(error) => {
-                let dimensions = [("function", function.name), ("code", error.code())];
-                if let ApiError::Internal { .. } = error {
-                    error!(duration_ms, error.code = error.code(), cause = error.log_text(), "request failed");
-                    count(&context, Metric::Failed, &dimensions);
-                } else {
-                    info!(duration_ms, error.code = error.code(), "request refused");
-                    count(&context, Metric::Refused, &dimensions);
-                }
-                envelope::error_reply(family, &path, &error, &invocation.request_id)
+            Err(error) => envelope::error_reply(family, &path, &error, &invocation.request_id),
+        }
+    }
+    .instrument(span)
+    .await
+}
+
+/// What a handler came to; a panic is an error. An error is logged and counted.
+async fn caught<T>(
+    function: Function,
+    context: &Context,
+    started: Instant,
+    handling: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    let outcome = AssertUnwindSafe(handling).catch_unwind().await.unwrap_or_else(|panic| {
+        count(context, Metric::Panicked, &[("function", function.name)]);
+        Err(ApiError::Internal { code: "panicked", source: panic_text(panic.as_ref()).into() })
+    });
+    if let Err(error) = &outcome {
+        let (duration_ms, dimensions) = (elapsed_ms(started), [("function", function.name), ("code", error.code())]);
+        if let ApiError::Internal { .. } = error {
+            error!(duration_ms, error.code = error.code(), cause = error.log_text(), "request failed");
+            count(context, Metric::Failed, &dimensions);
+        } else {
+            info!(duration_ms, error.code = error.code(), "request refused");
+            count(context, Metric::Refused, &dimensions);
+        }
+    }
+    outcome
+}
+
+fn elapsed_ms(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Serves what happens on a connection of the WebSocket API.
+pub async fn serve_socket(
+    function: Function,
+    context: Arc<Context>,
+    invocation: Invocation,
+    request: SocketRequest,
+) -> SocketReply {
+    let Kind::Socket { route, handler } = function.kind else {
+        return SocketReply::refusing(SocketRoute::Connect, &ApiError::NoSuchPath);
+    };
+    let span = info_span!(
+        "invocation",
+        function = function.name,
+        request_id = %invocation.request_id,
+        connection = %request.on.id,
+    );
+    async move {
+        let started = Instant::now();
+        match caught(function, &context, started, handler(context.clone(), request)).await {
+            Ok(reply) => {
+                // Heartbeats are most of it.
+                debug!(duration_ms = elapsed_ms(started), "connection served");
+                reply
             }
+            Err(error) => SocketReply::refusing(route, &error),
         }
     }
     .instrument(span)
@@ -229,7 +283,7 @@ pub async fn serve_schedule(
             count(&context, Metric::Panicked, &[("function", function.name)]);
             Err(WorkerError::Unreadable(format!("the handler panicked: {}", panic_text(panic.as_ref()))))
         });
-        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = elapsed_ms(started);
         match &done {
             Ok(()) => info!(duration_ms, "scheduled run done"),
             Err(error) => error!(duration_ms, error.code = error.code(), cause = causes(error), "scheduled run failed"),

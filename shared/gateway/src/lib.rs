@@ -14,10 +14,12 @@ pub mod function;
 pub mod in_flight;
 pub mod lambda;
 pub mod limiter;
+mod lines;
 pub mod metrics;
 pub mod minutes;
 pub mod remembered;
 pub mod request;
+pub mod socket;
 pub mod telemetry;
 mod vault;
 
@@ -26,3 +28,4 @@ pub use context::Context;
 pub use error::{ApiError, ProblemKind};
 pub use function::{Function, Invocation, Kind, Method, Route, WorkerError};
 pub use request::{Fields, Query, Reply, Request};
+pub use socket::{SocketReply, SocketRequest, SocketRoute};

@@ -61,7 +61,7 @@ impl BatchId {
         let (part, number) = rest.rsplit_once('.')?;
         let part = match part.split_once('.') {
             None if part == "d" => Part::Direct,
-            None => return None,
+            None => Part::Devices { shard: part.strip_prefix('v')?.parse().ok()? },
             Some((index, shard)) => {
                 Part::Topic { index: index.strip_prefix('t')?.parse().ok()?, shard: shard.parse().ok()? }
             }
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_batch_is_found_by_its_name() {
         let task = TaskId::new(9_007_199_254_740_991);
-        for part in [Part::Direct, Part::Topic { index: 255, shard: 65_535 }] {
+        for part in [Part::Direct, Part::Topic { index: 255, shard: 65_535 }, Part::Devices { shard: 65_535 }] {
             let id = BatchId { task, part, number: u32::MAX };
             assert_eq!(BatchId::parse(&id.to_string()), Some(id), "{id}");
         }

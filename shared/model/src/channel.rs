@@ -14,6 +14,8 @@ pub enum ChannelKind {
     WechatCustom,
     /// A WeChat mini program's subscription message.
     WechatSubscribe,
+    /// Our own: connections of apps and browsers that are open.
+    Own,
     /// Apple's push service.
     Apns,
     /// Google's, Firebase Cloud Messaging.
@@ -36,6 +38,7 @@ impl ChannelKind {
         Self::WechatTemplate,
         Self::WechatCustom,
         Self::WechatSubscribe,
+        Self::Own,
         Self::Apns,
         Self::Fcm,
         Self::Huawei,
@@ -54,6 +57,7 @@ impl ChannelKind {
             Self::WechatTemplate => "wechat-template",
             Self::WechatCustom => "wechat-custom",
             Self::WechatSubscribe => "wechat-subscribe",
+            Self::Own => "own",
             Self::Apns => "apns",
             Self::Fcm => "fcm",
             Self::Huawei => "huawei",

@@ -8,6 +8,7 @@ use crate::channel::{ChannelKind, DeviceAddress, Way};
 use crate::clock::Timestamp;
 use crate::ids::{DeviceId, DeviceToken, PushUserId};
 use crate::notification::badge::Badge;
+use crate::own::OwnAddress;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -176,8 +177,9 @@ impl PushUser {
 
 impl Card {
     /// How the device is reached over `legs`, in their order: its ways, all in one environment, which is that of the first.
-    /// `None` when there is none, or the user wants none. An iPhone has a binding to Apple and is reached by no other.
-    pub fn route(&self, legs: &[ChannelKind]) -> Option<Route> {
+    /// `None` when there is none, or the user wants none. An iPhone has a binding to Apple and is reached by no other
+    /// vendor. Our own channel is a way to who is `online`.
+    pub fn route(&self, legs: &[ChannelKind], online: bool) -> Option<Route> {
         if self.muted {
             return None;
         }
@@ -187,15 +189,22 @@ impl Card {
             (!is_iphone || *channel == ChannelKind::Apns).then_some((leg, *channel, binding))
         });
         let bound: Vec<_> = bound.collect();
-        let &(leg, _, first) = bound.first()?;
-        let same = bound.iter().filter(|(.., binding)| binding.environment == first.environment);
-        let ways = same.map(|&(_, channel, binding)| Way {
+        let own = legs.iter().zip(0u8..).find(|(channel, _)| online && **channel == ChannelKind::Own);
+        let own = own.map(|(channel, leg)| {
+            let token = OwnAddress { shard: self.shard, device: self.device }.token();
+            (leg, Way { channel: *channel, token, bound: Timestamp::default(), badge: None })
+        });
+        let first = bound.first();
+        let environment = first.map_or(Environment::Production, |(.., binding)| binding.environment);
+        let leg = own.as_ref().map(|(leg, _)| *leg).or(first.map(|(leg, ..)| *leg))?;
+        let same = bound.iter().filter(|(.., binding)| binding.environment == environment);
+        let vendors = same.map(|&(_, channel, binding)| Way {
             channel,
             token: binding.token.clone(),
             bound: binding.bound,
             badge: None,
         });
-        Some(Route { leg, environment: first.environment, ways: ways.collect() })
+        Some(Route { leg, environment, ways: own.into_iter().map(|(_, way)| way).chain(vendors).collect() })
     }
 }
 
@@ -311,33 +320,49 @@ mod tests {
     const LEGS: [ChannelKind; 4] = [ChannelKind::Apns, ChannelKind::Xiaomi, ChannelKind::Huawei, ChannelKind::Fcm];
 
     #[test]
+    fn who_is_online_is_reached_on_our_own_channel_first() {
+        let legs = [ChannelKind::Own, ChannelKind::Apns, ChannelKind::Huawei];
+        let phone = card(&[(ChannelKind::Huawei, Environment::Development)]);
+        let channels = |route: Option<Route>| {
+            route.map(|route| (route.leg, route.ways.iter().map(|way| way.channel).collect::<Vec<_>>()))
+        };
+        assert_eq!(channels(phone.route(&legs, true)), Some((0, vec![ChannelKind::Own, ChannelKind::Huawei])));
+        assert_eq!(phone.route(&legs, true).unwrap().environment, Environment::Development, "the vendor's stands");
+        assert_eq!(channels(phone.route(&legs, false)), Some((2, vec![ChannelKind::Huawei])));
+        assert_eq!(channels(phone.route(&legs[1..], true)), Some((1, vec![ChannelKind::Huawei])), "vendors only");
+        let browser = card(&[]);
+        assert_eq!(channels(browser.route(&legs, true)), Some((0, vec![ChannelKind::Own])));
+        assert_eq!(browser.route(&legs, false), None);
+    }
+
+    #[test]
     fn a_device_is_tried_over_its_ways_in_the_order_of_the_legs() {
         let prod = Environment::Production;
-        let route = card(&[(ChannelKind::Fcm, prod), (ChannelKind::Huawei, prod)]).route(&LEGS).unwrap();
+        let route = card(&[(ChannelKind::Fcm, prod), (ChannelKind::Huawei, prod)]).route(&LEGS, false).unwrap();
         assert_eq!(
             route.ways.iter().map(|way| way.channel).collect::<Vec<_>>(),
             [ChannelKind::Huawei, ChannelKind::Fcm]
         );
         assert_eq!(route.leg, 2);
-        assert_eq!(card(&[(ChannelKind::Oppo, prod)]).route(&LEGS), None, "no leg leads there");
+        assert_eq!(card(&[(ChannelKind::Oppo, prod)]).route(&LEGS, false), None, "no leg leads there");
         let muted = Card { muted: true, ..card(&[(ChannelKind::Fcm, prod)]) };
-        assert_eq!(muted.route(&LEGS), None);
+        assert_eq!(muted.route(&LEGS, false), None);
     }
 
     #[test]
     fn an_iphone_is_reached_by_apple_alone() {
         let prod = Environment::Production;
         let iphone = card(&[(ChannelKind::Apns, prod), (ChannelKind::Fcm, prod)]);
-        let ways = iphone.route(&LEGS).unwrap().ways;
+        let ways = iphone.route(&LEGS, false).unwrap().ways;
         assert_eq!(ways.iter().map(|way| way.channel).collect::<Vec<_>>(), [ChannelKind::Apns]);
-        assert_eq!(iphone.route(&LEGS[1..]), None);
+        assert_eq!(iphone.route(&LEGS[1..], false), None);
     }
 
     #[test]
     fn ways_of_another_environment_than_the_first_are_left_out() {
         let mixed =
             card(&[(ChannelKind::Huawei, Environment::Development), (ChannelKind::Fcm, Environment::Production)]);
-        let route = mixed.route(&LEGS).unwrap();
+        let route = mixed.route(&LEGS, false).unwrap();
         assert_eq!((route.environment, route.ways.len()), (Environment::Development, 1));
     }
 

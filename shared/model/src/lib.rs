@@ -22,6 +22,7 @@ pub mod message;
 pub mod mobile;
 pub mod notification;
 pub mod outcome;
+pub mod own;
 pub mod payment;
 pub mod push;
 pub mod qrcode;

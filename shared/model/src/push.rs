@@ -126,13 +126,14 @@ pub fn sequence<'a>(names: &'a [String]) -> Result<Vec<ChannelKind>, &'a str> {
     Ok(channels)
 }
 
-/// The legs of a message of this kind: Apple's first, for no other reaches an iPhone, then the Android channels in the order
+/// The legs of a message of this kind: our own channel first, then Apple's, for no other reaches an iPhone, then the Android channels in the order
 /// of the call. A channel that carries nothing of the kind is no leg.
 pub fn legs(strategy: Strategy, sequence: &[ChannelKind], kind: Kind) -> Vec<ChannelKind> {
     match strategy {
-        Strategy::OwnOnly => Vec::new(),
+        Strategy::OwnOnly => vec![ChannelKind::Own],
         Strategy::Combined | Strategy::VendorsOnly => {
-            let all = std::iter::once(ChannelKind::Apns).chain(sequence.iter().copied());
+            let own = (strategy == Strategy::Combined).then_some(ChannelKind::Own);
+            let all = own.into_iter().chain([ChannelKind::Apns]).chain(sequence.iter().copied());
             all.filter(|channel| phone(*channel).is_none_or(|phone| phone.carries(kind))).collect()
         }
     }
@@ -190,11 +191,11 @@ mod tests {
 
     #[test]
     fn a_channel_that_cannot_carry_the_kind_is_no_leg() {
-        use ChannelKind::{Apns, Fcm, Huawei};
+        use ChannelKind::{Apns, Fcm, Huawei, Own};
         let usual = sequence(&[]).unwrap();
-        assert_eq!(legs(Strategy::Combined, &usual, Kind::Cmd), [Apns, Huawei, Fcm]);
+        assert_eq!(legs(Strategy::Combined, &usual, Kind::Cmd), [Own, Apns, Huawei, Fcm]);
         assert_eq!(legs(Strategy::VendorsOnly, &usual, Kind::Text).len(), 7);
-        assert_eq!(legs(Strategy::OwnOnly, &usual, Kind::Text), []);
+        assert_eq!(legs(Strategy::OwnOnly, &usual, Kind::Text), [Own]);
     }
 
     #[test]

@@ -72,8 +72,10 @@ impl LegCounts {
     ) -> BTreeMap<ChannelKind, ChannelCounts> {
         let counted = legs.iter().zip(0u8..).map(|(channel, leg)| {
             let Counts { target, sent } = self.legs.get(&leg).copied().unwrap_or_default();
+            // Who was offline was routed there all the same, where no other channel was to be tried.
+            let offline = if *channel == ChannelKind::Own { self.offline } else { 0 };
             let received = received.get(channel).copied().unwrap_or_default().min(sent);
-            (*channel, ChannelCounts { target, sent, received })
+            (*channel, ChannelCounts { target: target + offline, sent, received })
         });
         counted.collect()
     }

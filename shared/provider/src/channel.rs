@@ -1,6 +1,7 @@
 //! The trait of a channel, what it is called with, and the registry of all channels.
 
 use crate::http::HttpClient;
+use crate::own::{Lines, Own, OwnSender};
 use crate::phone::settings::PhoneSettings;
 use crate::phone::{PhoneCredentials, Phones};
 use crate::token::{Fetching, Refresh, TokenError, TokenHolder, TokenVault};
@@ -67,6 +68,8 @@ pub enum Credentials {
     Wechat(WechatAccount),
     /// An app's certificate with a phone vendor.
     Phone(PhoneCredentials),
+    /// An app on our own channel.
+    Own(OwnSender),
 }
 
 /// Where the upstreams are. Read once at start.
@@ -98,15 +101,24 @@ pub struct Registry {
     wechat_custom: WechatCustom,
     wechat_subscribe: WechatSubscribe,
     phones: Phones,
+    own: Own,
 }
 
 impl Registry {
     /// Wires every channel. It opens no connection and reads no token.
-    pub fn new(settings: &Settings, http: HttpClient, vault: Arc<dyn TokenVault>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        settings: &Settings,
+        http: HttpClient,
+        vault: Arc<dyn TokenVault>,
+        lines: Arc<dyn Lines>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let own = Own::new(lines, Arc::clone(&clock));
         let tokens = Arc::new(TokenHolder::that(vault, Arc::clone(&clock), settings.fetching));
         let phones = Phones::new(&settings.phones, &http, &tokens, &clock);
         let wechat = WechatClient::new(&settings.wechat_base_url, http, Arc::clone(&tokens), clock);
         Self {
+            own,
             phones,
             wechat_template: WechatTemplate::new(wechat.clone()),
             wechat_custom: WechatCustom::new(wechat.clone()),
@@ -122,6 +134,7 @@ impl Registry {
             ChannelKind::WechatTemplate => &self.wechat_template,
             ChannelKind::WechatCustom => &self.wechat_custom,
             ChannelKind::WechatSubscribe => &self.wechat_subscribe,
+            ChannelKind::Own => &self.own,
             ChannelKind::Apns => self.phones.apns(),
             ChannelKind::Fcm => self.phones.fcm(),
             ChannelKind::Huawei => self.phones.huawei(),
@@ -150,14 +163,20 @@ impl Registry {
 mod tests {
     use super::*;
     use crate::http::HttpSettings;
-    use crate::testing::{ManualClock, MemoryVault};
+    use crate::testing::{ManualClock, MemoryLines, MemoryVault};
     use model::clock::Timestamp;
 
     #[test]
     fn every_kind_has_its_channel_and_costs_nothing_to_build() {
         let clock = Arc::new(ManualClock::new(Timestamp::default()));
         let http = HttpClient::new(HttpSettings::default());
-        let registry = Registry::new(&Settings::default(), http, Arc::<MemoryVault>::default(), clock);
+        let registry = Registry::new(
+            &Settings::default(),
+            http,
+            Arc::<MemoryVault>::default(),
+            Arc::<MemoryLines>::default(),
+            clock,
+        );
         for kind in ChannelKind::ALL {
             assert_eq!(registry.channel(*kind).kind(), *kind);
         }

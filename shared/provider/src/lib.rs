@@ -9,6 +9,7 @@
 //! | [`http`] | the one HTTP client, and its guarded form for URLs that strangers gave |
 //! | [`apns`], [`fcm`], [`huawei`], [`meizu`], [`oppo`], [`vivo`], [`xiaomi`] | the vendors of phones |
 //! | [`phone`] | the vendors behind the trait: the channels `apns`, `fcm`, … |
+//! | [`own`] | the channel `own`: connections of apps and browsers that are open |
 //! | [`token`] | the one holder of an upstream's access token |
 //! | [`vendor`] | what the channels to phones share |
 //! | [`wechat`] | what every WeChat channel shares: error table, token call, client |
@@ -27,6 +28,7 @@ pub mod http;
 pub mod huawei;
 pub mod meizu;
 pub mod oppo;
+pub mod own;
 pub mod phone;
 pub mod token;
 pub mod vendor;

@@ -30,6 +30,8 @@ pub enum Resource {
     ChannelQueue(ChannelKind),
     /// The key that seals secrets.
     Key,
+    /// The connections of the WebSocket API.
+    Connections,
 }
 
 /// One AWS action on one resource, for example `dynamodb:GetItem` on the Apps table.

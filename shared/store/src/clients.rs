@@ -30,6 +30,8 @@ pub struct AwsSettings {
     pub s3_url: Option<String>,
     /// Endpoint of KMS instead of AWS's own.
     pub kms_url: Option<String>,
+    /// Where the connections of the WebSocket API are spoken to. There is no endpoint of AWS's own: each API has one.
+    pub connections_url: Option<String>,
 }
 
 /// What the tables, the bucket and the queues are called.
@@ -84,6 +86,7 @@ struct Inner {
     sqs: OnceLock<aws_sdk_sqs::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
     kms: OnceLock<aws_sdk_kms::Client>,
+    connections: OnceLock<aws_sdk_apigatewaymanagement::Client>,
     seals: crate::seal::Seals,
     leases: crate::ids::Leases,
     looks: crate::callbacks::Looks,
@@ -101,6 +104,7 @@ impl Store {
             sqs: OnceLock::new(),
             s3: OnceLock::new(),
             kms: OnceLock::new(),
+            connections: OnceLock::new(),
             seals: crate::seal::Seals::default(),
             leases: crate::ids::Leases::default(),
             looks: crate::callbacks::Looks::default(),
@@ -203,6 +207,20 @@ impl Store {
                 .timeout_config(timeouts(Duration::from_secs(3)));
             config.set_endpoint_url(self.0.aws.kms_url.clone());
             aws_sdk_kms::Client::from_conf(config.build())
+        })
+    }
+
+    pub(crate) fn connections(&self) -> &aws_sdk_apigatewaymanagement::Client {
+        self.0.connections.get_or_init(|| {
+            let mut config = aws_sdk_apigatewaymanagement::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(self.0.aws.region.clone()))
+                .credentials_provider(self.credentials())
+                .http_client(self.http())
+                .retry_config(retries())
+                .timeout_config(timeouts(Duration::from_secs(3)));
+            config.set_endpoint_url(self.0.aws.connections_url.clone());
+            aws_sdk_apigatewaymanagement::Client::from_conf(config.build())
         })
     }
 }

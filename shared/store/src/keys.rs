@@ -2,6 +2,7 @@
 //! back. `pk` and `sk` are strings everywhere; numbers inside them are padded so that they sort.
 
 pub mod mobile;
+pub mod own;
 
 use model::batch::{BatchId, Part};
 use model::callback::CallbackId;

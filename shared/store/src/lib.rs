@@ -34,6 +34,7 @@ pub mod inbound;
 pub mod keys;
 pub mod mobile_apps;
 pub mod objects;
+pub mod own;
 pub mod payments;
 pub mod people;
 pub mod plan;

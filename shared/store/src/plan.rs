@@ -10,6 +10,7 @@ use model::batch::Part;
 use model::certificate::Environment;
 use model::clock::Timestamp;
 use model::ids::TaskId;
+use model::own::DeviceSet;
 use serde::{Deserialize, Serialize};
 
 capability! {
@@ -36,6 +37,10 @@ pub struct PlanPage {
     /// Devices of the page that only our own channel was to reach, and that were not online.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub offline: u64,
+    /// Devices of the page that were online when it was planned: they stay in the batches of our own channel, and on its
+    /// leg first, however often the batches are built.
+    #[serde(default, skip_serializing_if = "DeviceSet::is_empty")]
+    pub online: DeviceSet,
     /// When it was planned.
     #[serde(skip)]
     pub at: Timestamp,

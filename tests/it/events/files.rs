@@ -4,7 +4,7 @@ use super::{FOLDER, event, function, record};
 use crate::template::environment;
 use crate::template::project::{Project, logical_id, root};
 use functions::routes;
-use gateway::{Kind, Method};
+use gateway::{Kind, Method, SocketRequest};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -55,6 +55,11 @@ fn every_function_has_an_event_of_its_kind() {
                 let record = &event["Records"][0];
                 assert_eq!(record["eventSource"], "aws:sqs", "{file}");
                 assert!(record["attributes"]["MessageGroupId"].is_string(), "{file}: whose turn is it?");
+            }
+            Kind::Socket { route, .. } => {
+                assert_eq!(event["requestContext"]["routeKey"], route.key(), "{file}");
+                let read: SocketRequest = serde_json::from_value(event).expect("an event of the WebSocket API");
+                assert!(!read.on.id.is_empty(), "{file}: on which connection?");
             }
             Kind::Schedule { .. } => {
                 // EventBridge hands over the constant of the rule, and nothing else.

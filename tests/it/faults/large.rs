@@ -11,6 +11,7 @@ use model::audience::Follower;
 use model::batch::Part;
 use model::ids::{AppId, TaskId, TopicId};
 use model::limits::TASK_RETENTION;
+use model::own::DeviceSet;
 use model::record::Tally;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -116,6 +117,7 @@ async fn counters_are_exact_whoever_finishes_at_once() {
             seen: Some(upto(*numbers.end())),
             last: page == 4,
             offline: 0,
+            online: DeviceSet::default(),
             at: town.now(),
         };
         let expires = town.now().plus(TASK_RETENTION);

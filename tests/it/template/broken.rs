@@ -2,7 +2,7 @@
 
 use super::project::Project;
 use super::{
-    Rule, alarms, channels, egress, environment, functions, permissions, queues, references, storage, throttle,
+    Rule, alarms, channels, egress, environment, functions, permissions, queues, references, sockets, storage, throttle,
 };
 use serde_json::{Value, json};
 
@@ -342,6 +342,21 @@ fn an_api_without_limits() {
         let limits = p.template["Resources"]["HttpApi"]["Properties"]["DefaultRouteSettings"].clone();
         p.set("HttpApi/Properties/RouteSettings", json!({ "GET /nowhere": limits }));
     });
+}
+
+#[test]
+fn a_websocket_api_that_leads_elsewhere_or_listens() {
+    let rule = sockets::routes;
+    noticed(rule, "$connect to OwnConnectFunction is missing", |p| p.remove("OwnConnectRoute"));
+    noticed(rule, "$disconnect to OwnMessageFunction is too many", |p| {
+        p.set("OwnDisconnectRoute/Properties/Target/Fn::Sub", json!("integrations/${OwnMessageIntegration}"));
+    });
+    noticed(rule, "OwnMessageFunction: the WebSocket API may not call it", |p| p.remove("OwnMessagePermission"));
+    noticed(rule, "goes nowhere", |p| p.remove("OwnMessageRouteResponse"));
+    noticed(rule, "logs frames", |p| {
+        p.set("OwnStage/Properties/DefaultRouteSettings/DataTraceEnabled", json!(true));
+    });
+    noticed(rule, "no throttle", |p| p.remove("OwnStage/Properties/DefaultRouteSettings/ThrottlingRateLimit"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::channels;
 use super::project::{FUNCTION, Project, attribute, camel_case, logical_id, reference};
-use gateway::{Kind, Method};
+use gateway::{Function, Kind, Method};
 use model::limits::LEASE_SETTLE;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -57,7 +57,7 @@ pub(crate) fn routes(project: &Project) -> Vec<String> {
         let id = logical_id(function);
         let routes = match function.kind {
             Kind::Http { routes, .. } => routes,
-            Kind::Queue { .. } | Kind::Schedule { .. } => &[],
+            Kind::Queue { .. } | Kind::Schedule { .. } | Kind::Socket { .. } => &[],
         };
         let expected: BTreeSet<String> =
             routes.iter().map(|route| format!("{} {}", route.method.as_str(), route.path)).collect();
@@ -103,7 +103,7 @@ pub(crate) fn triggers(project: &Project) -> Vec<String> {
                 wrong.push(format!("nobody says which queue calls `{other}`; say it here"));
                 continue;
             }
-            (Kind::Http { .. } | Kind::Schedule { .. }, _) => BTreeSet::new(),
+            (Kind::Http { .. } | Kind::Schedule { .. } | Kind::Socket { .. }, _) => BTreeSet::new(),
         };
         let found = queues.iter().map(|(_, event)| event["Queue"].to_string()).collect();
         differ(&format!("queues that call {id}"), &expected, &found, &mut wrong);
@@ -132,7 +132,8 @@ pub(crate) fn triggers(project: &Project) -> Vec<String> {
 pub(crate) fn timeouts(project: &Project) -> Vec<String> {
     /// Seconds after which an HTTP API gives up on an integration (API Gateway quotas).
     const API_GIVES_UP: u64 = 30;
-    let endpoints = project.functions.iter().filter(|function| matches!(function.kind, Kind::Http { .. }));
+    let answers = |function: &&Function| matches!(function.kind, Kind::Http { .. } | Kind::Socket { .. });
+    let endpoints = project.functions.iter().filter(answers);
     let most = API_GIVES_UP.min(LEASE_SETTLE.as_secs());
     endpoints
         .map(logical_id)

@@ -13,6 +13,7 @@ mod permissions;
 pub(crate) mod project;
 mod queues;
 mod references;
+mod sockets;
 mod storage;
 mod throttle;
 
@@ -35,6 +36,11 @@ fn every_function_has_a_resource_a_binary_and_a_manifest_entry() {
 #[test]
 fn api_events_are_the_routes() {
     holds(functions::routes);
+}
+
+#[test]
+fn the_websocket_api_has_the_routes_of_its_functions() {
+    holds(sockets::routes);
 }
 
 #[test]

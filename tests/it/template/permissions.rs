@@ -97,8 +97,15 @@ fn arn(resource: Resource) -> Value {
         Resource::CallbacksQueue => attribute("CallbacksQueue", "Arn"),
         Resource::ChannelQueue(channel) => attribute(&channels::queue(channel), "Arn"),
         Resource::Key => attribute("SealKey", "Arn"),
+        Resource::Connections => json!({ "Fn::Sub": CONNECTIONS }),
     }
 }
+
+/// Sending to connections of the WebSocket API.
+const CONNECTIONS: &str = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${OwnApi}/${OwnStage}/POST/\
+                           @connections/*";
+/// Where they are spoken to.
+const CONNECTIONS_URL: &str = "https://${OwnApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${OwnStage}";
 
 /// The environment variable by which a function knows what it may use, and its value.
 fn name(resource: Resource) -> (String, Value) {
@@ -114,6 +121,7 @@ fn name(resource: Resource) -> (String, Value) {
         Resource::CallbacksQueue => variable("TUISONG_CALLBACKS_QUEUE_URL", "CallbacksQueue"),
         Resource::ChannelQueue(channel) => variable(&channel_queue_variable(channel), &channels::queue(channel)),
         Resource::Key => ("TUISONG_KMS_KEY".to_owned(), attribute("SealKey", "Arn")),
+        Resource::Connections => ("TUISONG_CONNECTIONS_URL".to_owned(), json!({ "Fn::Sub": CONNECTIONS_URL })),
     }
 }
 

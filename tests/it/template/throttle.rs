@@ -22,7 +22,7 @@ pub(crate) fn limits(project: &Project) -> Vec<String> {
         .iter()
         .flat_map(|function| match function.kind {
             Kind::Http { routes, .. } => routes,
-            Kind::Queue { .. } | Kind::Schedule { .. } => &[],
+            Kind::Queue { .. } | Kind::Schedule { .. } | Kind::Socket { .. } => &[],
         })
         .map(|route| format!("{} {}", route.method.as_str(), route.path))
         .collect();

@@ -40,6 +40,7 @@ use model::quota;
 use model::record::{Entry, State};
 use model::retry::MESSAGE_LIFE;
 use provider::channel::Credentials;
+use provider::own::OwnSender;
 use rand::distr::{Alphanumeric, SampleString};
 use recorder::Recorder;
 use rest::rests;
@@ -53,9 +54,11 @@ use store::claims::{Claimed, Claims};
 use store::devices::DeadTokens;
 use store::due::DueWriter;
 use store::follows::Marker;
+use store::own::{Line, Online, Outbox};
 use store::queue::{BatchMessage, Batches};
 use store::quotas::Quotas;
 use store::records::{Kept, RecordReader, RecordWriter};
+use store::statistics::Statistics;
 use store::tokens::UpstreamTokens;
 use store::windows::Windows;
 use tokio::sync::OwnedMutexGuard;
@@ -67,6 +70,11 @@ capabilities! {
         accounts: Accounts,
         /// What the channels' token holder uses.
         tokens: UpstreamTokens,
+        /// What our own channel uses, beside `statistics`.
+        line: Line,
+        online: Online,
+        outbox: Outbox,
+        statistics: Statistics,
         breakers: Breakers,
         records: RecordReader,
         recording: RecordWriter,
@@ -239,6 +247,10 @@ impl Delivery<'_> {
     }
 
     async fn credentials(&self) -> Result<Option<Credentials>, WorkerError> {
+        if let (ChannelKind::Own, Owner::Mobile(app)) = (self.batch.channel, &self.batch.owner) {
+            let sender = OwnSender { app: app.clone(), batch: self.batch.id, expires: self.expires() };
+            return Ok(Some(Credentials::Own(sender)));
+        }
         let id = &self.batch.account;
         if let Some(account) = self.context.accounts.get(id, self.now()) {
             return Ok(Some(Credentials::Wechat(account)));

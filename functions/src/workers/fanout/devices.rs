@@ -18,6 +18,7 @@ use model::device::{Card, Route};
 use model::ids::MobileAppId;
 use model::limits::{BATCH_BYTES, BATCH_RECIPIENTS, PAGE_BATCHES, QUEUE_DELAY};
 use model::notification::Kind;
+use model::own::{DeviceSet, OwnAddress};
 use model::push::{Audience, PushContent, RELEASE_AHEAD, Strategy};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -110,9 +111,10 @@ impl Run<'_> {
             return Ok(page);
         }
         let found = cards(self.store, push, listed, after, None, PAGE_DEVICES).await?;
-        let ours = self.plan_devices(push, before.map_or(0, PlanPage::next_batch), &found);
+        let online = self.online(push, &found.cards).await?;
+        let ours = self.plan_devices(push, before.map_or(0, PlanPage::next_batch), &found, online);
         let page = self.store.planner.plan(self.task.id, self.part, number, ours.clone(), self.task.expires()).await?;
-        if page.batches == ours.batches {
+        if page.batches == ours.batches && page.online == ours.online {
             self.send_devices(push, after, &page, &found.cards, kept_back).await?;
         } else {
             // Somebody else planned it from another state of the audience: theirs stands.
@@ -123,12 +125,13 @@ impl Run<'_> {
     }
 
     /// Cuts a page into batches, route by route.
-    fn plan_devices(&self, push: Push<'_>, first_batch: u32, found: &CardPage) -> PlanPage {
+    fn plan_devices(&self, push: Push<'_>, first_batch: u32, found: &CardPage, online: DeviceSet) -> PlanPage {
         let own_only = push.content.strategy == Strategy::OwnOnly;
-        let offline = if own_only { found.cards.iter().filter(|card| !card.muted).count() } else { 0 };
+        let is_offline = |card: &&Card| own_only && !card.muted && !online.contains(card.device);
+        let offline = found.cards.iter().filter(is_offline).count();
         let mut batches: Vec<PlannedBatch> = Vec::new();
         let room = BATCH_BYTES.saturating_sub(self.message_bytes());
-        for (route, devices) in by_route(self.reached(&found.cards)) {
+        for (route, devices) in by_route(self.reached(&found.cards, &online)) {
             let (mut recipients, mut bytes) = (0, 0);
             for (at, device) in devices.iter().enumerate() {
                 recipients += 1;
@@ -149,12 +152,25 @@ impl Run<'_> {
             seen: found.seen,
             last: found.last,
             offline: offline as u64,
+            online,
             at: self.context.clock.now(),
         }
     }
 
-    fn reached<'c>(&self, cards: &'c [Card]) -> impl Iterator<Item = Reached<'c>> {
-        let routes = cards.iter().map(|card| (card, card.route(&self.task.legs)));
+    /// Who of a page is online, where that matters. Asked once per page and kept with its plan: whoever goes or comes between
+    /// two fan-outs would otherwise change batches, and get the message twice or not at all.
+    async fn online(&self, push: Push<'_>, cards: &[Card]) -> Result<DeviceSet, WorkerError> {
+        if !self.task.legs.contains(&ChannelKind::Own) {
+            return Ok(DeviceSet::default());
+        }
+        let asked = cards.iter().filter(|card| !card.muted);
+        let asked: Vec<OwnAddress> = asked.map(|card| OwnAddress { shard: card.shard, device: card.device }).collect();
+        let online = self.store.presence.online(push.app, &asked, self.context.clock.now()).await?;
+        Ok(online.into_iter().collect())
+    }
+
+    fn reached<'c>(&self, cards: &'c [Card], online: &DeviceSet) -> impl Iterator<Item = Reached<'c>> {
+        let routes = cards.iter().map(|card| (card, card.route(&self.task.legs, online.contains(card.device))));
         routes.filter_map(|(card, route)| route.map(|route| Reached { card, route }))
     }
 
@@ -174,7 +190,7 @@ impl Run<'_> {
         kept_back: &mut Option<Timestamp>,
     ) -> Result<(), WorkerError> {
         let now = self.context.clock.now();
-        let mut routes: BTreeMap<PlannedRoute, Vec<Reached<'_>>> = by_route(self.reached(cards));
+        let mut routes: BTreeMap<PlannedRoute, Vec<Reached<'_>>> = by_route(self.reached(cards, &page.online));
         let mut from: HashMap<PlannedRoute, u64> = HashMap::new();
         let mut ready: Vec<(Vec<Reached<'_>>, u32, PlannedRoute, Duration)> = Vec::new();
         for (planned, number) in page.batches.iter().zip(page.first_batch..) {

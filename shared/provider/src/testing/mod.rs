@@ -1,6 +1,7 @@
-//! Doubles for tests: a token vault in memory, a clock that is set by hand, and a scripted HTTP server.
+//! Doubles for tests: a token vault and connections in memory, a clock that is set by hand, and a scripted HTTP server.
 
 mod clock;
+mod lines;
 mod vault;
 
 #[cfg(test)]
@@ -13,4 +14,5 @@ pub(crate) mod server;
 pub(crate) mod wechat;
 
 pub use clock::ManualClock;
+pub use lines::MemoryLines;
 pub use vault::MemoryVault;

@@ -1,7 +1,7 @@
 //! WeChat on loopback: hands out tokens, and answers sends as the test says.
 
 use super::server::{Reply, Seen, Server};
-use super::{ManualClock, MemoryVault};
+use super::{ManualClock, MemoryLines, MemoryVault};
 use crate::channel::{Call, Channel, Credentials, Registry, Settings};
 use crate::http::{HttpClient, HttpSettings};
 use model::account::{NoticeField, NoticePart, NoticeTemplate, WechatAccount};
@@ -76,7 +76,8 @@ impl FakeWechat {
         let clock = Arc::new(ManualClock::new(NOW));
         // The slash at the end is a common way to write a base URL.
         let settings = Settings { wechat_base_url: server.url("/"), ..Settings::default() };
-        let registry = Registry::new(&settings, http, Arc::<MemoryVault>::default(), clock.clone());
+        let registry =
+            Registry::new(&settings, http, Arc::<MemoryVault>::default(), Arc::<MemoryLines>::default(), clock.clone());
         Self { server, clock, registry, script }
     }
 

@@ -1,0 +1,5 @@
+//! The Lambda function `own-connect`; see [`functions::own::connect`].
+
+fn main() -> Result<(), lambda_runtime::Error> {
+    gateway::lambda::run(functions::own::connect::FUNCTION)
+}
