@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from . import journey, wechat
+from . import journey, own, wechat
 from .cloud import StandIns
 from .events import call_for, events
 from .logs import Line, Logs, function_of
@@ -317,6 +317,11 @@ def schedules(driver: Driver) -> str:
     return f"ticks of {', '.join(ticking)}"
 
 
+def connection(driver: Driver) -> str:
+    """A device that is connected gets what is pushed to it, and acknowledges it."""
+    return own.run(driver.stack.url, driver.stack.socket_url)
+
+
 def back_end(driver: Driver) -> str:
     """A back end of a WeChat account finds here what it would find at WeChat, and pushes by openid."""
     return wechat.run(driver.stack.url, driver.vendors.url)
@@ -332,5 +337,5 @@ def follower(driver: Driver) -> str:
         developer.close()
 
 
-CHECKS = [routes, message, back_end, follower, fair_batches, purge, schedules]
+CHECKS = [routes, message, back_end, connection, follower, fair_batches, purge, schedules]
 """In this order: the schedules' first tick is a minute away from the deployment."""

@@ -22,9 +22,11 @@ class Event:
 
     @property
     def kind(self) -> str:
-        """`http`, `queue` or `schedule`."""
+        """`http`, `socket`, `queue` or `schedule`."""
         if "routeKey" in self.payload:
             return "http"
+        if "connectionId" in self.payload.get("requestContext", {}):
+            return "socket"
         return "queue" if "Records" in self.payload else "schedule"
 
 

@@ -54,7 +54,7 @@ class Emulator:
 def fits(event: Event, answer: Any) -> str | None:
     """What is wrong with an answer to an event of its kind."""
     match event.kind, answer:
-        case "http", {"statusCode": int(status)} if status < 500:
+        case "http" | "socket", {"statusCode": int(status)} if status < 500:
             return None
         case "queue", {"batchItemFailures": list(failed)}:
             known = {record["messageId"] for record in event.payload["Records"]}

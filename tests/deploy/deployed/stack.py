@@ -60,6 +60,12 @@ class Stack:
             "WechatUrl": f"{vendors}/wechat",
         }
         known = set(template.source["Parameters"])
+        # What the emulator answers goes back on a connection in any case.
+        packaged["Resources"] = {
+            name: one
+            for name, one in packaged["Resources"].items()
+            if one["Type"] != "AWS::ApiGatewayV2::RouteResponse"
+        }
         self._create(packaged, {name: value for name, value in parameters.items() if name in known})
         self._ids = {
             one["LogicalResourceId"]: one["PhysicalResourceId"]
@@ -70,6 +76,9 @@ class Stack:
         self.routes: list[Route] = routes(self.translated)
         self._close_gaps()
         self.url = f"{cloud.url}/_aws/execute-api/{self.id('HttpApi')}/$default"
+        live = f"/_aws/execute-api/{self.id('OwnApi')}/{self.id('OwnStage')}"
+        self.socket_url = cloud.url.replace("http", "ws", 1) + live
+        self._tell("DeliverFunction", "TUISONG_CONNECTIONS_URL", cloud.url + live)
 
     def _upload(self, binaries: Path) -> dict[str, str]:
         s3 = self.cloud.client("s3")
@@ -129,12 +138,16 @@ class Stack:
 
     def let_callbacks_go_to(self, address: str) -> None:
         """Lets callbacks go to an address of this machine: possible because this AWS is on this machine, too."""
-        functions = self.cloud.client("lambda")
         for logical_id in ("AdminFunction", "CallbackFunction"):
-            name = self.id(logical_id)
-            variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-            variables["TUISONG_CALLBACK_EXCEPTIONS"] = address
-            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+            self._tell(logical_id, "TUISONG_CALLBACK_EXCEPTIONS", address)
+
+    def _tell(self, logical_id: str, name: str, value: str) -> None:
+        """Sets a variable of a function that the template cannot set."""
+        functions, function = self.cloud.client("lambda"), self.id(logical_id)
+        variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        functions.update_function_configuration(
+            FunctionName=function, Environment={"Variables": {**variables, name: value}}
+        )
 
     def id(self, logical_id: str) -> str:
         """The physical id of a resource: a table's name, a queue's URL, a function's name."""

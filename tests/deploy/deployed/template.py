@@ -89,7 +89,8 @@ def routes(translated: Json) -> list[Route]:
     """The routes of every HTTP API in a translated template."""
     found = []
     for resource in translated["Resources"].values():
-        if resource["Type"] == "AWS::ApiGatewayV2::Api":
+        # The WebSocket API has no document.
+        if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in resource["Properties"]:
             for path, methods in resource["Properties"]["Body"]["paths"].items():
                 for method, operation in methods.items():
                     uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]

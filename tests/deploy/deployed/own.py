@@ -1,0 +1,140 @@
+"""A device on our own channel, and its app's back end: signs in, gets a push, acknowledges it, leaves.
+
+It calls what is documented and nothing else, so it runs against anything that serves the demo seed:
+
+    python3 -m deployed.own http://127.0.0.1:8080 ws://127.0.0.1:8080/live
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import time
+import urllib.parse
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, CloseConnection, Event, RejectConnection, Request, TextMessage
+
+from .processes import Failure, Json, http, require, wait_for
+
+APP = "demo"
+ADMIN_TOKEN = "demo-admin-token"
+PUSH_TOKEN = "demo-huawei-1"
+PATIENCE = 60.0
+"""Seconds that a frame is waited for: functions may have to start."""
+
+
+class Device:
+    """A connection."""
+
+    def __init__(self, url: str, headers: dict[str, str] | None = None) -> None:
+        where = urllib.parse.urlsplit(url)
+        self._events: list[Event] = []
+        self._text = ""
+        self._socket = socket.create_connection((where.hostname or "", where.port or 80), PATIENCE)
+        self._protocol = WSConnection(ConnectionType.CLIENT)
+        extra = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        self._send(Request(host=where.netloc, target=where.path or "/", extra_headers=extra))
+        answer = self._next()
+        self.open = isinstance(answer, AcceptConnection)
+        if not self.open and not isinstance(answer, (RejectConnection, CloseConnection)):
+            raise Failure(f"the handshake was answered with {answer}")
+
+    def _send(self, event: Event) -> None:
+        self._socket.sendall(self._protocol.send(event))
+
+    def _next(self) -> Event:
+        while not self._events:
+            received = self._socket.recv(65536)
+            self._protocol.receive_data(received or None)
+            self._events.extend(self._protocol.events())
+        return self._events.pop(0)
+
+    def say(self, frame: Json) -> None:
+        """Says a frame."""
+        self._send(TextMessage(data=json.dumps({"v": 1, **frame})))
+
+    def hear(self) -> Json:
+        """The next frame."""
+        while True:
+            event = self._next()
+            if isinstance(event, CloseConnection):
+                raise Failure(f"the connection was closed: {event.code} {event.reason}")
+            if isinstance(event, TextMessage):
+                self._text += event.data
+                if event.message_finished:
+                    text, self._text = self._text, ""
+                    return dict(json.loads(text))
+
+    def leave(self) -> None:
+        """Closes the connection."""
+        self._send(CloseConnection(code=1000))
+        self._socket.close()
+
+
+def run(url: str, socket_url: str) -> str:
+    """The whole way. Answers what it saw."""
+
+    def call(path: str, body: Json) -> Json:
+        headers = {"app_id": APP, "access-token": ADMIN_TOKEN, "content-type": "application/json"}
+        _, answer = http("POST", url + path, json.dumps(body).encode(), headers)
+        found = dict(json.loads(answer))
+        require(found.get("code") == 200, f"{path} answered {found}")
+        return found
+
+    def push(text: str) -> int:
+        audience = {"push_token": [PUSH_TOKEN]}
+        setting = {"distribution_strategy": "mxpush_only"}
+        body = {"audience": audience, "setting": setting, "message": {"title": "t", "body": text}}
+        return int(call("/push/notify", body)["data"]["task_id"])
+
+    def counted(task: int, expected: tuple[int, int, int]) -> None:
+        found: Json = {}
+
+        def look() -> bool:
+            found.update(call("/push/task/detail", {"list": [task]})["data"][0])
+            return tuple(found[f"mxpush_{what}"] for what in ("target", "sent", "received")) == expected
+
+        try:
+            wait_for("the counters", PATIENCE, look)
+        except Failure as failure:
+            raise Failure(f"counters of {task} are {found}, not {expected}") from failure
+
+    forged = Device(socket_url, {"app_id": APP, "push-token": "forged"})
+    require(not forged.open, "a forged push token opened a connection")
+    device = Device(socket_url)
+    require(device.open, "the connection was refused")
+    device.say({"type": "ping"})
+    refused = device.hear()
+    require(refused.get("code") == "own_not_signed_in", f"a ping before the login was answered {refused}")
+    device.say({"type": "login", "app_id": APP, "push_token": PUSH_TOKEN})
+    welcome = device.hear()
+    require(welcome.get("type") == "welcome", f"the login was answered {welcome}")
+
+    mark = f"online {time.time_ns()}"
+    task = push(mark)
+    frame = device.hear()
+    shown = (frame.get("type"), frame.get("task_id"), frame["message"]["body"])
+    require(shown == ("message", task, mark), f"the device heard {frame}")
+    device.say({"type": "ack", "task_ids": [task]})
+    acked = device.hear()
+    require(acked.get("task_ids") == [task], f"the acknowledgement was answered {acked}")
+    counted(task, (1, 1, 1))
+
+    device.leave()
+    # Whether it is told that the connection has closed or finds out by itself: nobody gets the next one.
+    offline = push(f"offline {time.time_ns()}")
+    counted(offline, (1, 0, 0))
+
+    again = Device(socket_url, {"app_id": APP, "push-token": PUSH_TOKEN})
+    require(again.open, "a push token in the handshake was refused")
+    again.say({"type": "resume"})
+    welcome = again.hear()
+    require(welcome.get("messages") == [], f"what was acknowledged, or never sent, was offered: {welcome}")
+    again.leave()
+    return "a push over a connection, acknowledged; none to who had left"
+
+
+if __name__ == "__main__":
+    print(run(sys.argv[1], sys.argv[2]))
