@@ -9,6 +9,7 @@ use crate::minutes::MinuteCounts;
 use crate::remembered::Remembered;
 use crate::vault::StoredTokens;
 use model::account::WechatAccount;
+use model::certificate::Certificate;
 use model::channel::ChannelKind;
 use model::clock::{Clock, Timestamp};
 use model::ids::{AccountId, MobileAppId};
@@ -20,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::Store;
 use store::access::Accessible;
+use store::certificates::ReceiptSecret;
 use tokio::sync::{Mutex, Semaphore};
 
 /// How long an account is believed unchanged: a new secret is used a minute later.
@@ -44,6 +46,8 @@ pub struct Context {
     pub limiter: Limiter,
     /// WeChat accounts read a moment ago.
     pub accounts: Remembered<AccountId, WechatAccount>,
+    /// What phone vendors know apps by, read a moment ago. A certificate that is replaced is used a minute later.
+    pub certificates: Remembered<(AccountId, ChannelKind), PhoneAccount>,
     /// How back ends of accounts prove themselves, read a moment ago.
     pub access: Remembered<AccountId, Accessible>,
     /// Apps of the mobile family, read a moment ago.
@@ -58,6 +62,15 @@ pub struct Context {
     channels: OnceLock<Registry>,
     in_flight: OnceLock<HashMap<ChannelKind, Arc<Semaphore>>>,
     turns: HashMap<ChannelKind, Arc<Mutex<()>>>,
+}
+
+/// What a phone vendor knows an app by, and what its receipts are told by.
+#[derive(Debug, Clone)]
+pub struct PhoneAccount {
+    /// The certificate, opened.
+    pub certificate: Arc<Certificate>,
+    /// `None` for an app that has none: no reports are asked for then.
+    pub receipts: Option<ReceiptSecret>,
 }
 
 /// The clock of this machine.
@@ -88,6 +101,7 @@ impl Context {
             metrics,
             limiter: Limiter::default(),
             accounts: Remembered::for_at_most(ACCOUNT_LIFE),
+            certificates: Remembered::for_at_most(ACCOUNT_LIFE),
             access: Remembered::for_at_most(ACCESS_LIFE),
             mobile_apps: Remembered::for_at_most(ACCESS_LIFE),
             minutes: MinuteCounts::default(),

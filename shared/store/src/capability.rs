@@ -80,6 +80,33 @@ macro_rules! capability {
     };
 }
 
+/// Declares a capability that works through others: `capability_with! { /// doc  Name { opener: Opener }: [("dynamodb:GetItem", Apps)] }`.
+/// It has a field `store` and the named ones.
+macro_rules! capability_with {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $part:ty),+ $(,)? }: [$(($action:literal, $resource:expr)),* $(,)?]) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name {
+            store: $crate::Store,
+            $($field: $part),+
+        }
+
+        impl $crate::Capability for $name {
+            fn open(store: &$crate::Store) -> Self {
+                Self { store: store.clone(), $($field: <$part as $crate::Capability>::open(store)),+ }
+            }
+
+            fn grants() -> Vec<$crate::Grant> {
+                #[allow(unused_imports)]
+                use $crate::Resource::*;
+                let mut grants = vec![$($crate::Grant::new($action, $resource)),*];
+                $(grants.extend(<$part as $crate::Capability>::grants());)+
+                grants
+            }
+        }
+    };
+}
+
 /// Declares what one function may do: a struct of capabilities whose grants are theirs together.
 #[macro_export]
 macro_rules! capabilities {

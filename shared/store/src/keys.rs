@@ -6,10 +6,13 @@ pub mod own;
 
 use model::batch::{BatchId, Part};
 use model::callback::CallbackId;
+use model::certificate::{Environment, Provider};
 use model::channel::ChannelKind;
 use model::clock::{Day, Timestamp};
 use model::follow::{Followed, ListClass};
-use model::ids::{AccountId, AppId, BlockId, FollowId, OpenId, Owner, ProductId, STRETCH_IDS, TaskId, TopicId, Uid};
+use model::ids::{
+    AccountId, AppId, BlockId, FollowId, MobileAppId, OpenId, Owner, ProductId, STRETCH_IDS, TaskId, TopicId, Uid,
+};
 use model::qrcode::Code;
 use ring::digest::{SHA256, digest};
 
@@ -109,6 +112,34 @@ pub fn push_key(key_hash: &str) -> Key {
 /// Apps: `ACCESS#<appid>` / `PUSHKEY#<sha256 of the key, hex>`: the same key in the list of its account.
 pub fn push_key_listed(account: &AccountId, key_hash: &str) -> Key {
     Key::new(format!("ACCESS#{account}"), format!("PUSHKEY#{key_hash}"))
+}
+
+/// Apps: `CERT#<app>` / …: everything of a mobile app that its vendors know it by.
+pub fn certificates(app: &MobileAppId) -> String {
+    format!("CERT#{app}")
+}
+
+/// Sort-key prefix of an app's certificates.
+pub const CERTIFICATE_PREFIX: &str = "FOR#";
+
+/// Apps: `CERT#<app>` / `FOR#<provider>#<environment>`: a certificate, its secrets sealed.
+pub fn certificate(app: &MobileAppId, provider: Provider, environment: Environment) -> Key {
+    Key::new(certificates(app), format!("{CERTIFICATE_PREFIX}{}#{}", provider.as_str(), environment.as_str()))
+}
+
+/// Apps: `CERT#<app>` / `NAME#<name>`: which certificate a device means by that name.
+pub fn certificate_name(app: &MobileAppId, name: &str) -> Key {
+    Key::new(certificates(app), format!("NAME#{name}"))
+}
+
+/// Apps: `CERT#<app>` / `RECEIPTS`: what vendors prove by that a receipt is about a message of the app's, sealed.
+pub fn receipt_secret(app: &MobileAppId) -> Key {
+    Key::new(certificates(app), "RECEIPTS")
+}
+
+/// Apps: `RECEIPTS#<sha256 of the path secret, hex>` / `APP`: whose receipts come to an address.
+pub fn receipt_address(path_hash: &str) -> Key {
+    Key::new(format!("RECEIPTS#{path_hash}"), "APP")
 }
 
 /// Apps: `SEAL` / `<key id>`: a wrapped data key that seals secrets.

@@ -22,6 +22,7 @@ pub mod audit;
 pub mod breakers;
 pub mod callback_secrets;
 pub mod callbacks;
+pub mod certificates;
 pub mod claims;
 pub mod devices;
 pub mod due;

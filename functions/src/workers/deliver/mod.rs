@@ -18,6 +18,7 @@
 //! of two at the same moment one waits.
 
 mod legs;
+mod phone;
 mod recorder;
 mod rest;
 mod sending;
@@ -50,6 +51,7 @@ use std::time::Duration;
 use store::accounts::Accounts;
 use store::breakers::{Breakers, Gate};
 use store::capabilities;
+use store::certificates::Certificates;
 use store::claims::{Claimed, Claims};
 use store::devices::DeadTokens;
 use store::due::DueWriter;
@@ -68,6 +70,7 @@ capabilities! {
     /// What delivering needs.
     pub struct DeliverStore {
         accounts: Accounts,
+        certificates: Certificates,
         /// What the channels' token holder uses.
         tokens: UpstreamTokens,
         /// What our own channel uses, beside `statistics`.
@@ -250,6 +253,9 @@ impl Delivery<'_> {
         if let (ChannelKind::Own, Owner::Mobile(app)) = (self.batch.channel, &self.batch.owner) {
             let sender = OwnSender { app: app.clone(), batch: self.batch.id, expires: self.expires() };
             return Ok(Some(Credentials::Own(sender)));
+        }
+        if self.batch.channel.is_phone() {
+            return phone::credentials(self).await;
         }
         let id = &self.batch.account;
         if let Some(account) = self.context.accounts.get(id, self.now()) {

@@ -6,6 +6,7 @@
 
 mod apns;
 mod fcm;
+pub mod form;
 mod huawei;
 mod meizu;
 mod oppo;
@@ -49,6 +50,11 @@ impl Environment {
             1 => Some(Self::Production),
             _ => None,
         }
+    }
+
+    /// From its word; `None` for a word that is none's.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|environment| environment.as_str() == word)
     }
 
     /// The word for it in keys and in the operator's API.

@@ -57,6 +57,9 @@ pub enum ReceiptError {
 #[derive(Clone)]
 pub struct ReceiptSigner(hmac::Key);
 
+/// Longest address that Xiaomi, Meizu and vivo report to, in bytes.
+pub const MAX_URL_BYTES: usize = 128;
+
 /// Hexadecimal digits of the signature: 64 bits, for a check that can only be tried online.
 const SIGNATURE_DIGITS: usize = 16;
 
