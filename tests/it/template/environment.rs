@@ -52,9 +52,11 @@ pub(crate) fn variables(project: &Project) -> Vec<String> {
     let ours = known.iter().filter(|name| name.starts_with("TUISONG_") && !set_somewhere.contains(*name));
     let forgotten = ours.filter(|name| NOT_OURS.iter().all(|(known, _)| known != name));
     wrong.extend(forgotten.map(|name| format!("{name} is read, but set nowhere")));
-    // Fan-out writes the link to a message's page into every batch.
-    if !project.environment("FanoutFunction").contains_key("TUISONG_PUBLIC_URL") {
-        wrong.push("FanoutFunction does not know TUISONG_PUBLIC_URL".to_owned());
+    // Fan-out writes the link to a message's page into every batch; deliver tells vendors where to report.
+    for function in ["FanoutFunction", "DeliverFunction"] {
+        if !project.environment(function).contains_key("TUISONG_PUBLIC_URL") {
+            wrong.push(format!("{function} does not know TUISONG_PUBLIC_URL"));
+        }
     }
     wrong
 }
