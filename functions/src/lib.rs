@@ -9,6 +9,7 @@ pub mod fallback;
 pub mod mobile;
 pub mod own;
 pub mod page;
+pub mod receipt;
 pub mod routes;
 pub mod wechat;
 pub mod workers;

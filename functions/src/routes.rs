@@ -1,7 +1,7 @@
 //! The table of functions: read by the local runner, and by the tests that hold it against `template.yaml` and the
 //! binaries.
 
-use crate::{admin, fallback, mobile, own, page, wechat, workers, wxpusher};
+use crate::{admin, fallback, mobile, own, page, receipt, wechat, workers, wxpusher};
 use gateway::Function;
 
 /// Every function, each once.
@@ -22,9 +22,11 @@ pub static ALL: &[Function] = &[
     wechat::template_send::FUNCTION,
     wechat::wxopen_template_send::FUNCTION,
     wechat::push::FUNCTION,
+    mobile::certificate::FUNCTION,
     mobile::notify::FUNCTION,
     mobile::task_detail::FUNCTION,
     mobile::devices::FUNCTION,
+    receipt::FUNCTION,
     page::FUNCTION,
     own::connect::FUNCTION,
     own::message::FUNCTION,

@@ -7,7 +7,7 @@
 //! says, and nothing can drift.
 //!
 //! ```text
-//! HTTP ─▶ api ─▶ function ─┐                    ┌─▶ sandbox (WeChat, …) ─▶ inbox
+//! HTTP ─▶ api ─▶ function ─┐                    ┌─▶ sandbox (WeChat, phone vendors, …) ─▶ inbox
 //!                          ├─ AWS SDK ─▶ aws    │
 //! sources (SQS, schedules) ─▶ function ─────────┘
 //! ```
@@ -22,5 +22,6 @@ pub mod socket;
 pub mod sources;
 pub mod stack;
 pub mod template;
+mod tls;
 
 pub use stack::{Options, Seed, Stack, StackError, Upstream};

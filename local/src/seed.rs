@@ -1,6 +1,7 @@
 //! The demo seed: the same on every machine, so that documents and tests can quote it. Its keys are public.
 
 pub mod mobile;
+pub mod phones;
 
 use crate::sandbox::{Followers, ServerConfiguration, World};
 use model::account::{
@@ -255,6 +256,7 @@ pub async fn demo(store: &Store, now: Timestamp) -> Result<(), StoreError> {
         spts.give(&uid(n)?, spt(n)?).await?;
     }
     mobile::demo(store, now).await?;
+    phones::write(store).await?;
     // Last: its presence says that the seed is whole.
     apps.put(&first, &Secret::new(first_token.to_owned())).await
 }

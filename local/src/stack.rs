@@ -9,6 +9,7 @@ use crate::seed;
 use crate::socket::{SocketLimits, Sockets};
 use crate::sources::{Sources, run_schedule};
 use crate::template::{Template, TemplateError};
+use crate::tls::{self, SelfSigned};
 use axum::Router;
 use gateway::metrics::Metrics;
 use gateway::{Config, ConfigError, Context, WorkerError};
@@ -152,6 +153,9 @@ pub enum StackError {
     /// Another process has the data folder open.
     #[error("the data folder {} is in use by another process; stop it or choose another folder with --data", .0.display())]
     InUse(PathBuf),
+    /// The stand-ins' certificate cannot be made.
+    #[error("the certificate of the stand-ins cannot be made: {0}")]
+    Certificate(#[source] io::Error),
     /// The local AWS does not start.
     #[error(transparent)]
     Aws(#[from] AwsError),
@@ -202,6 +206,10 @@ impl Stack {
         let api = bind(options.listen, "--listen").await?;
         let sandbox_listener = bind(options.sandbox_listen, "--sandbox-listen").await?;
         let (url, sandbox_url) = (address(&api), address(&sandbox_listener));
+        // Apple and Google are called over TLS only. Nobody needs to know the address: it changes with every start.
+        let tls_listener = bind(SocketAddr::from((LOOPBACK, 0)), "--sandbox-listen").await?;
+        let tls_url = address(&tls_listener).replacen("http://", "https://", 1);
+        let certificate = SelfSigned::generate().map_err(StackError::Certificate)?;
 
         let template = Template::read()?;
         let storage = options.data.clone().map_or(Storage::Memory, Storage::Folder);
@@ -216,9 +224,13 @@ impl Stack {
         if let (Seed::Demo, Some(account)) = (options.seed, sandbox.wechat(seed::ACCOUNT)) {
             account.configure(seed::server_configuration(&url));
         }
+        if options.seed == Seed::Demo {
+            sandbox.report_huawei_to(format!("{url}/receipt/huawei/{}", seed::phones::RECEIPT_PATH));
+        }
 
         let clock = Arc::new(ShiftedClock::default());
-        let config = configure(&options, &deployment, &url, &sandbox_url)?;
+        let upstream = Upstreams { sandbox: &sandbox_url, tls: &tls_url, root: &certificate.root };
+        let config = configure(&options, &deployment, &url, &upstream)?;
         let context = Arc::new(Context::with(config, clock.clone(), Metrics::counted()));
         if options.seed == Seed::Demo {
             seed::demo(&context.store, clock.now()).await?;
@@ -231,6 +243,7 @@ impl Stack {
         let mut servers = vec![
             tokio::spawn(remove_expired(aws.clone())),
             serve(api, Api::new(context.clone(), options.api_timeout)?.router().merge(sockets), stopping.clone()),
+            tls::serve(tls_listener, certificate, sandbox.router(), stopping.clone()),
             serve(sandbox_listener, sandbox.router(), stopping),
         ];
         if options.data.is_some() {
@@ -386,12 +399,42 @@ fn restrict(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Where the stand-ins are.
+struct Upstreams<'a> {
+    /// Over HTTP.
+    sandbox: &'a str,
+    /// Over TLS and HTTP/2.
+    tls: &'a str,
+    /// PEM of the root to believe there.
+    root: &'a str,
+}
+
+impl Upstreams<'_> {
+    fn vendor_urls(&self) -> String {
+        let Self { sandbox, tls, .. } = self;
+        let plain = ["huawei", "xiaomi", "oppo", "oppo-overseas", "vivo", "meizu"];
+        let secure = ["apns", "apns-development", "fcm"];
+        let plain = plain.iter().map(|name| format!("{name}={sandbox}/{name}"));
+        let secure = secure.iter().map(|name| format!("{name}={tls}/{name}"));
+        let tokens =
+            [format!("fcm-token={sandbox}/fcm/token"), format!("huawei-token={sandbox}/huawei/oauth2/v3/token")];
+        plain.chain(secure).chain(tokens).collect::<Vec<_>>().join(",")
+    }
+}
+
 /// The functions' settings: the template's, on this machine's addresses.
-fn configure(options: &Options, deployment: &Deployment, url: &str, sandbox_url: &str) -> Result<Config, StackError> {
+fn configure(
+    options: &Options,
+    deployment: &Deployment,
+    url: &str,
+    upstream: &Upstreams<'_>,
+) -> Result<Config, StackError> {
     let mut environment = deployment.environment.clone();
     environment.insert("TUISONG_PUBLIC_URL".to_owned(), url.to_owned());
     if options.upstream == Upstream::Sandbox {
-        environment.insert("TUISONG_WECHAT_URL".to_owned(), format!("{sandbox_url}/wechat"));
+        environment.insert("TUISONG_WECHAT_URL".to_owned(), format!("{}/wechat", upstream.sandbox));
+        environment.insert("TUISONG_VENDOR_URLS".to_owned(), upstream.vendor_urls());
+        environment.insert("TUISONG_VENDOR_ROOTS".to_owned(), upstream.root.to_owned());
     }
     if let Some(token) = &options.admin_token {
         environment.insert("TUISONG_ADMIN_TOKEN_HASHES".to_owned(), sha256(token.expose()));

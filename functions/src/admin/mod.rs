@@ -1,5 +1,5 @@
 //! The operator's API: apps, topics, followers, products and what was paid for them, messages, callbacks, WeChat
-//! accounts, and what was asked of it by whom. `docs/admin.md` shows how it is used, `GET /admin/openapi.json` says all
+//! accounts, certificates of mobile apps, and what was asked of it by whom. `docs/admin.md` shows how it is used, `GET /admin/openapi.json` says all
 //! of it.
 //!
 //! One function with a router of its own ([`table`]): it is no endpoint that other programs were written for,
@@ -15,6 +15,7 @@ mod audit;
 mod auth;
 mod call;
 mod callbacks;
+mod certificates;
 mod followers;
 mod messages;
 pub mod openapi;
@@ -36,6 +37,7 @@ use store::audit::{AuditEntry, AuditLog, AuditWriter};
 use store::callback_secrets::CallbackSecretWriter;
 use store::callbacks::{CallbackLog, CallbackWriter};
 use store::capabilities;
+use store::certificates::{CertificateLists, CertificateWriter, Certificates};
 use store::followers::{Followers, PayEnds};
 use store::following::Following;
 use store::ids::IdHead;
@@ -65,6 +67,9 @@ capabilities! {
         access: Access,
         access_writer: AccessWriter,
         push_keys: PushKeyWriter,
+        certificates: Certificates,
+        certificate_lists: CertificateLists,
+        certificate_writer: CertificateWriter,
         /// What the channels' token holder uses, for a test message.
         tokens: UpstreamTokens,
         callback_secrets: CallbackSecretWriter,

@@ -1,7 +1,7 @@
 //! The route table: what is served where, what is read, what is answered.
 
 use super::call::{Call, Page, PageQuery};
-use super::{access, accounts, apps, audit, callbacks, followers, messages, products, topics};
+use super::{access, accounts, apps, audit, callbacks, certificates, followers, messages, products, topics};
 use futures::future::BoxFuture;
 use gateway::{ApiError, Reply};
 use http::{Method, StatusCode};
@@ -138,6 +138,10 @@ pub static TABLE: &[AdminRoute] = &[
     route!(GET "/admin/accounts/{appid}/push-keys", AdminOnly, 200, access::push_keys => (access::PushKeyList), "Lists the account's keys for pushes by openid, shortened"),
     route!(POST "/admin/accounts/{appid}/push-keys", AdminOnly, 201, access::issue_push_key => (access::NewPushKey, access::PushKeyIssued), "Makes a key for pushes by openid, shown this once"),
     route!(DELETE "/admin/accounts/{appid}/push-keys/{key}", AdminOnly, 200, access::withdraw_push_key => (access::PushKeyWithdrawn), "Withdraws a key for pushes; it is dead with the next call"),
+    route!(GET "/admin/mobile/{app}/certificates", AdminOnly, 200, certificates::list => (certificates::CertificateList), "Lists a mobile app's certificates, without their secrets"),
+    route!(PUT "/admin/mobile/{app}/certificates/{provider}/{environment}", AdminOnly, 200, certificates::put => (certificates::NewCertificate, certificates::CertificateView), "Enters a certificate of a mobile app, in the place of the one before; it is used within a minute"),
+    route!(DELETE "/admin/mobile/{app}/certificates/{provider}/{environment}", AdminOnly, 200, certificates::remove => (certificates::CertificateRemoved), "Removes a certificate of a mobile app"),
+    route!(POST "/admin/mobile/{app}/certificates/{provider}/{environment}/test", AdminOnly, 200, certificates::test => (certificates::TestPush, certificates::PushOutcome), "Sends a test push to one phone, at once"),
     route!(GET "/admin/audit", AdminOnly, 200, audit::list => (PageQuery, Page<audit::AuditView>), "Lists what was asked of this API, newest first"),
 ];
 

@@ -2,6 +2,7 @@
 //!
 //! | function | route | does |
 //! | --- | --- | --- |
+//! | `mobile-certificate` | GET /push/certificate | tells a client what its phone registers with its vendor by |
 //! | `mobile-notify` | POST /push/notify | accepts a notification for an audience |
 //! | `mobile-task-detail` | POST /push/task/detail | says what tasks came to, channel by channel |
 //! | `devices` | /user/…, /token/… | push users, their devices, and what they have switched |
@@ -11,6 +12,7 @@
 //! [`gateway::envelope::mobile`].
 
 pub(crate) mod caller;
+pub mod certificate;
 pub mod devices;
 pub mod notify;
 pub(crate) mod read;

@@ -26,6 +26,7 @@ mod controls;
 mod faults;
 mod inbox;
 mod page;
+mod phones;
 mod reply;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ use self::clock::Clock;
 pub use self::faults::{Effect, Fault, FaultError, FaultOperation, Faults};
 use self::inbox::Inbox;
 pub use self::inbox::{MAX_PAGE_MESSAGES, Message};
+use self::phones::Phones;
 pub use self::wechat::FINISH_AFTER;
 use self::wechat::{Endings, Wechat};
 pub use self::wechat::{Opening, ServerConfiguration, TokenFetches, WechatControls};
@@ -59,6 +61,7 @@ pub struct Sandbox {
     /// How long after a message its end is told; `None`: never.
     finish_after: RwLock<Option<Duration>>,
     endings: Endings,
+    phones: Phones,
 }
 
 impl Sandbox {
@@ -78,12 +81,14 @@ impl Sandbox {
         };
         let wechat = Wechat::new(world.wechat, &inbox, folder.as_deref(), clock.now_ms())?;
         let finish_after = RwLock::new(Some(FINISH_AFTER));
+        let phones = Phones::new(&world.phones);
         Ok(Arc::new(Self {
             clock,
             calls,
             faults: Faults::default(),
             inbox,
             wechat,
+            phones,
             finish_after,
             endings: Endings::default(),
         }))
@@ -94,6 +99,7 @@ impl Sandbox {
         Router::new()
             .nest("/wechat", wechat::routes())
             .merge(wechat::user_routes())
+            .merge(phones::routes())
             .merge(controls::routes())
             .merge(page::routes())
             .with_state(Arc::clone(self))
@@ -138,5 +144,5 @@ const FINISHED: &[&str] = wechat::FINISHED;
 
 /// The channels that some stand-in receives, in the words of the inbox.
 pub fn channels() -> impl Iterator<Item = &'static str> {
-    wechat::CHANNELS.iter().copied()
+    wechat::CHANNELS.iter().chain(phones::CHANNELS).copied()
 }

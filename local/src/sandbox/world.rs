@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use model::certificate::Certificate;
 use model::secret::Secret;
 
 /// Everything the stand-ins know from the start.
@@ -9,6 +10,8 @@ use model::secret::Secret;
 pub struct World {
     /// WeChat accounts, with distinct appids.
     pub wechat: Vec<WechatAccount>,
+    /// Apps that phone vendors know, one for each vendor, by the certificates that their operators have.
+    pub phones: Vec<Certificate>,
 }
 
 impl World {
@@ -29,7 +32,7 @@ impl World {
                 .with_followers(Followers::numbered("odemo", 23, 3))
                 .with_template(Template::new("demo-subscribe", &["thing1", "time2", "thing3", "thing4"]))
         };
-        Self { wechat: vec![official, mini_program] }
+        Self { wechat: vec![official, mini_program], phones: crate::seed::phones::certificates() }
     }
 }
 

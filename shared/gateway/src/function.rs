@@ -66,7 +66,7 @@ pub enum Family {
     Mobile,
     /// A page for people.
     Page,
-    /// What WeChat calls: a status, and nothing that a stranger could read.
+    /// What WeChat and phone vendors call: a status, and nothing that a stranger could read.
     WechatEvent,
     /// The operator's API: `{"error":{"code","message","field"}}` with HTTP statuses.
     Admin,

@@ -34,6 +34,8 @@ pub enum Metric {
     CallbacksFailed,
     /// Upstream tokens that could not be refreshed.
     TokenRefreshFailed,
+    /// What vendors and devices reported of single messages, by channel and event.
+    Receipts,
     /// Handlers that panicked, by function.
     Panicked,
 }
@@ -53,6 +55,7 @@ impl Metric {
         Self::CallbackAttempts,
         Self::CallbacksFailed,
         Self::TokenRefreshFailed,
+        Self::Receipts,
         Self::Panicked,
     ];
 
@@ -71,6 +74,7 @@ impl Metric {
             Self::CallbackAttempts => "CallbackAttempts",
             Self::CallbacksFailed => "CallbacksFailed",
             Self::TokenRefreshFailed => "TokenRefreshFailed",
+            Self::Receipts => "Receipts",
             Self::Panicked => "Panicked",
         }
     }

@@ -42,6 +42,11 @@ impl Desk {
         self.inner().devices.insert(token.to_owned(), code.to_owned());
     }
 
+    /// From now on this device is like any other.
+    pub fn clear_device(&self, token: &str) {
+        self.inner().devices.remove(token);
+    }
+
     /// The next sends are answered like this, one each, whatever they ask.
     pub fn next_answers(&self, answers: impl IntoIterator<Item = Response<Bytes>>) {
         self.inner().answers.extend(answers);

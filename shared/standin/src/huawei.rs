@@ -141,8 +141,9 @@ impl Huawei {
         let notification = &android["notification"];
         let text = |name: &str| notification[name].as_str().unwrap_or_default().to_owned();
         for token in &live {
-            let accepted =
-                Accepted { token: (*token).to_owned(), title: text("title"), body: text("body"), raw: body.clone() };
+            let mut raw = common.clone();
+            raw["message"]["token"] = json!([token]);
+            let accepted = Accepted { token: (*token).to_owned(), title: text("title"), body: text("body"), raw };
             self.desk.accept(accepted);
         }
         if dead.is_empty() {

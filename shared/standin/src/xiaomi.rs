@@ -79,16 +79,19 @@ impl Xiaomi {
         }
         check(&form, now_ms)?;
         let mut bad = Vec::new();
+        let common: BTreeMap<&str, &str> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         for id in ids {
             if self.desk.device(id).as_deref() == Some("bad_regids") {
                 bad.push(id);
                 continue;
             }
+            let mut raw = common.clone();
+            raw.insert("registration_id", id);
             self.desk.accept(Accepted {
                 token: id.to_owned(),
                 title: form["title"].clone(),
                 body: form["description"].clone(),
-                raw: object!(form),
+                raw: object!(raw),
             });
         }
         let mut data = object!({ "id": "scm46" });

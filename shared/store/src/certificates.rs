@@ -97,6 +97,17 @@ impl Certificates {
         Ok(Some(read))
     }
 
+    /// The same without its secrets, which stay sealed.
+    pub async fn without_secrets(
+        &self,
+        scope: &Scope,
+        provider: Provider,
+    ) -> Result<Option<StoredCertificate>, StoreError> {
+        let key = keys::certificate(&scope.app, provider, scope.environment);
+        let item = self.store.get(&self.store.names().apps, key, true).await?;
+        item.map(|item| read(&scope.app, provider, scope.environment, &item)).transpose()
+    }
+
     /// What the app's receipts are told by; `None` for an app that never had a certificate.
     pub async fn receipt_secret(&self, app: &MobileAppId) -> Result<Option<ReceiptSecret>, StoreError> {
         let key = keys::receipt_secret(app);

@@ -133,6 +133,25 @@ fn samples(world: &World) -> Vec<(Method, &'static str, String, Value)> {
             format!("/admin/accounts/{account}/push-keys/{push_key}"),
             Value::Null,
         ),
+        get("/admin/mobile/{app}/certificates", "/admin/mobile/demo/certificates".to_owned()),
+        (
+            Method::POST,
+            "/admin/mobile/{app}/certificates/{provider}/{environment}/test",
+            "/admin/mobile/demo/certificates/meizu/production/test".to_owned(),
+            json!({ "token": "x", "title": "x", "body": "x" }),
+        ),
+        (
+            Method::PUT,
+            "/admin/mobile/{app}/certificates/{provider}/{environment}",
+            "/admin/mobile/demo/certificates/meizu/production".to_owned(),
+            json!({ "name": "x", "fields": { "app_id": "1", "app_key": "k", "app_secret": "s", "app_name": "x" } }),
+        ),
+        (
+            Method::DELETE,
+            "/admin/mobile/{app}/certificates/{provider}/{environment}",
+            "/admin/mobile/demo/certificates/meizu/production".to_owned(),
+            Value::Null,
+        ),
         get("/admin/audit", "/admin/audit?limit=3".to_owned()),
     ]
 }

@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod apps;
 mod callbacks;
+mod certificates;
 mod document;
 mod examples;
 mod payments;

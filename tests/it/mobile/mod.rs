@@ -1,8 +1,11 @@
 //! Mobile push: users and devices, accepting, fan-out, and what came of it.
 
+mod certificate;
 mod devices;
 mod notify;
+mod receipts;
 mod rows;
+mod vendors;
 
 use http::Method;
 use local::Options;

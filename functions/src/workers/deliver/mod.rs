@@ -40,6 +40,7 @@ use model::push::RELEASE_AHEAD;
 use model::quota;
 use model::record::{Entry, State};
 use model::retry::MESSAGE_LIFE;
+pub(crate) use phone::account as phone_account;
 use provider::channel::Credentials;
 use provider::own::OwnSender;
 use rand::distr::{Alphanumeric, SampleString};

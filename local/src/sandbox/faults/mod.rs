@@ -235,6 +235,31 @@ impl Faults {
         taken
     }
 
+    /// The codes that were ordered for single devices among those of one call: each order has one call less to go.
+    pub(super) fn take_of_devices(
+        &self,
+        channel: &str,
+        kind: FaultOperation,
+        devices: &[String],
+    ) -> Vec<(String, i64)> {
+        let mut taken = Vec::new();
+        self.lock().retain_mut(|fault| {
+            let (Some(device), Some(Effect::Errcode(code)), true) =
+                (&fault.recipient, fault.effect, fault.delay.is_zero())
+            else {
+                return true;
+            };
+            if fault.channel != channel || fault.operation != kind || !devices.contains(device) {
+                return true;
+            }
+            taken.push((device.clone(), code));
+            let Some(left) = &mut fault.left else { return true };
+            *left = left.saturating_sub(1);
+            *left > 0
+        });
+        taken
+    }
+
     /// The orders; a panic elsewhere leaves them usable.
     fn lock(&self) -> MutexGuard<'_, Vec<Fault>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)

@@ -64,7 +64,7 @@ fn world() -> World {
         .with_template(Template::new("typed", &["thing1", "time2", "character_string3"]))
         .with_mini_program("wx00000000000000bb", true)
         .with_mini_program("wx00000000000000cc", false);
-    World { wechat: vec![account] }
+    World { wechat: vec![account], ..World::default() }
 }
 
 /// A sandbox that listens, and a client of it.

@@ -3,10 +3,13 @@
 //! A call is one message to many devices of one app. What single devices ask for (no sound in their quiet hours, no text
 //! on the screen) makes at most four different notifications of it, each sent to those who are to get it so.
 
+mod check;
 pub mod settings;
 
 #[cfg(test)]
 mod tests;
+
+pub use check::check;
 
 use crate::apns::Apns;
 use crate::channel::{Call, Channel, ChannelLimits, Credentials};

@@ -29,6 +29,20 @@ pub enum Event {
     Other,
 }
 
+impl Event {
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Clicked => "clicked",
+            Self::Invalid => "invalid",
+            Self::Suppressed => "suppressed",
+            Self::OverQuota => "over_quota",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// One delivery in a receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {

@@ -1,0 +1,5 @@
+//! The Lambda function `receipt`; see [`functions::receipt`].
+
+fn main() -> Result<(), lambda_runtime::Error> {
+    gateway::lambda::run(functions::receipt::FUNCTION)
+}
