@@ -72,21 +72,16 @@ async fn handle(context: &Context, store: &ReceiptStore, request: Request) -> Re
         ChannelKind::Apns | ChannelKind::Fcm => acknowledgement(store, channel, &request).await?,
         _ => report(context, store, channel, &request).await?,
     };
-    match heard {
-        Heard::Forged => Ok(Reply::new(StatusCode::UNAUTHORIZED)),
-        Heard::Reports { app, signer, reports } => {
-            Receipt { context, store, app: &app, channel }.act(&signer, reports).await?;
-            Ok(taken(channel))
-        }
-    }
+    let Some(Heard { app, signer, reports }) = heard else { return Ok(Reply::new(StatusCode::UNAUTHORIZED)) };
+    Receipt { context, store, app: &app, channel }.act(&signer, reports).await?;
+    Ok(taken(channel))
 }
 
-/// What a call came to.
-enum Heard {
-    /// It does not prove that it is the vendor's.
-    Forged,
-    /// It may be about messages of the app.
-    Reports { app: MobileAppId, signer: ReceiptSigner, reports: Vec<Report> },
+/// A call that may be about messages of an app.
+struct Heard {
+    app: MobileAppId,
+    signer: ReceiptSigner,
+    reports: Vec<Report>,
 }
 
 /// What the vendor wants to hear.
@@ -99,21 +94,21 @@ fn taken(channel: ChannelKind) -> Reply {
     reply
 }
 
-/// A vendor's report.
+/// A vendor's report; `None` when it does not prove that it is the vendor's.
 async fn report(
     context: &Context,
     store: &ReceiptStore,
     channel: ChannelKind,
     request: &Request,
-) -> Result<Heard, ApiError> {
+) -> Result<Option<Heard>, ApiError> {
     let app = store.addresses.app(request.path_parameter("secret")).await?.ok_or(ApiError::NoSuchPath)?;
     let secret = store.certificates.receipt_secret(&app).await?.ok_or(ApiError::NoSuchPath)?;
     let proofs = proofs(context, store, &app, channel).await?;
     match read(context, channel, request, &proofs) {
-        Ok(reports) => Ok(Heard::Reports { app, signer: ReceiptSigner::new(&secret.key), reports }),
+        Ok(reports) => Ok(Some(Heard { app, signer: ReceiptSigner::new(&secret.key), reports })),
         Err(ReceiptError::Unauthorised) => {
             warn!(app.id = %app, %channel, "a receipt does not prove that it is the vendor's");
-            Ok(Heard::Forged)
+            Ok(None)
         }
         Err(error @ ReceiptError::Malformed(_)) => Err(ApiError::unreadable(error.to_string())),
     }
@@ -203,7 +198,11 @@ struct Acknowledgement {
 }
 
 /// A device's own acknowledgement: it speaks for itself alone.
-async fn acknowledgement(store: &ReceiptStore, channel: ChannelKind, request: &Request) -> Result<Heard, ApiError> {
+async fn acknowledgement(
+    store: &ReceiptStore,
+    channel: ChannelKind,
+    request: &Request,
+) -> Result<Option<Heard>, ApiError> {
     let Acknowledgement { app_id: app, receipt } = serde_json::from_slice(&request.body)
         .map_err(|_| ApiError::unreadable("`app_id` and `receipt` are expected"))?;
     let found = store.users.by_push_token(&app, request.path_parameter("secret")).await?;
@@ -211,7 +210,7 @@ async fn acknowledgement(store: &ReceiptStore, channel: ChannelKind, request: &R
     let secret = store.certificates.receipt_secret(&app).await?.ok_or(ApiError::NoSuchPath)?;
     let token = found.device.bindings.get(&channel).map(|binding| binding.token.clone());
     let reports = token.map(|token| Report { token, param: receipt, event: Event::Delivered });
-    Ok(Heard::Reports { app, signer: ReceiptSigner::new(&secret.key), reports: reports.into_iter().collect() })
+    Ok(Some(Heard { app, signer: ReceiptSigner::new(&secret.key), reports: reports.into_iter().collect() }))
 }
 
 /// A receipt that is believed, as far as its parameters say.

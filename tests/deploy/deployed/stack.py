@@ -58,6 +58,11 @@ class Stack:
             # Then queue functions say of each message that it is done.
             "LogLevel": "debug",
             "WechatUrl": f"{vendors}/wechat",
+            # Apple is called over TLS only, which the stand-ins have in one process with the gateway alone.
+            "VendorUrls": ",".join(
+                [f"{name}={vendors}/{name}" for name in ("fcm", "huawei", "xiaomi", "oppo", "oppo-overseas", "vivo", "meizu")]
+                + [f"fcm-token={vendors}/fcm/token", f"huawei-token={vendors}/huawei/oauth2/v3/token"]
+            ),
         }
         known = set(template.source["Parameters"])
         # What the emulator answers goes back on a connection in any case.
