@@ -244,8 +244,8 @@ impl Faults {
     ) -> Vec<(String, i64)> {
         let mut taken = Vec::new();
         self.lock().retain_mut(|fault| {
-            let (Some(device), Some(Effect::Errcode(code)), true) =
-                (&fault.recipient, fault.effect, fault.delay.is_zero())
+            let (Some(device), Some(&Effect::Errcode(code)), true) =
+                (&fault.recipient, fault.effect.as_ref(), fault.delay.is_zero())
             else {
                 return true;
             };
