@@ -2,6 +2,7 @@
 
 mod certificate;
 mod devices;
+mod fanout;
 mod notify;
 mod receipts;
 mod rows;

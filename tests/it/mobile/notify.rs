@@ -267,7 +267,7 @@ async fn push_row_8_a_request_id_is_one_task_however_often_it_comes_and_at_once(
 }
 
 #[tokio::test]
-async fn push_row_9_push_row_10_a_request_id_is_the_apps_own_and_an_empty_one_is_none() {
+async fn push_row_9_push_row_10_push_row_52_a_request_id_is_the_apps_own_and_an_empty_one_is_none() {
     let town = three_apps().await;
     let body = |id: &str| json!({ "audience": "all", "setting": { "request_id": id }, "message": message() });
     let ours = accepted(&town, &body("one")).await;

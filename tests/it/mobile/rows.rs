@@ -7,7 +7,7 @@ use std::fs;
 /// Rows about one vendor's requests and answers alone: the tests beside each channel in `shared/provider` go through them.
 const BELOW: &[u32] = &[16, 17, 18, 22, 24, 25, 26, 27, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 43, 44, 45, 46];
 /// Rows that no test stands for yet. Whoever writes one strikes its row from here.
-const AWAITED: &[u32] = &[1, 6, 7, 11, 12, 13, 14, 20, 21, 52, 55, 57, 61, 62];
+const AWAITED: &[u32] = &[12, 13, 57, 61, 62];
 const ROWS: u32 = 62;
 
 #[test]

@@ -5,6 +5,7 @@
 //! | POST /user/register/push | `username`, `password`, `alias`?, `device_guid`?, `platform`? | signs a user up, and in where a device is named |
 //! | POST /token/login, /token/user | `username`, `password`, `device_guid`?, `platform`? | signs a user in |
 //! | POST /token/id | `user_id`, `password`, `device_guid`?, `platform`? | the same by number |
+//! | PUT, POST /user/token/bind | `device_sn`, `device_token`, `notifier_name` | binds a vendor's token to a device |
 //! | DELETE, POST /user/token/unbind | query `deviceSn` | takes a device's tokens away |
 //! | POST /user/push/alias | `alias`, `push_token`? | the user's alias, unique in the app; an empty one takes it away |
 //! | GET, POST, DELETE /user/push/tag | `tags` | shows, adds, takes away the user's tags |
@@ -35,6 +36,7 @@ use http::Method as Verb;
 use model::ids::PushUserId;
 use model::mobile::MobileApp;
 use store::capabilities;
+use store::certificates::CertificateNames;
 use store::devices::{Badges, Devices};
 use store::sessions::SessionWriter;
 
@@ -45,6 +47,7 @@ capabilities! {
         devices: Devices,
         badges: Badges,
         signing: SessionWriter,
+        certificates: CertificateNames,
     }
 }
 
@@ -54,6 +57,8 @@ pub const ROUTES: &[Route] = &[
     Route::new(Method::Post, "/token/login"),
     Route::new(Method::Post, "/token/user"),
     Route::new(Method::Post, "/token/id"),
+    Route::new(Method::Put, "/user/token/bind"),
+    Route::new(Method::Post, "/user/token/bind"),
     Route::new(Method::Delete, "/user/token/unbind"),
     Route::new(Method::Post, "/user/token/unbind"),
     Route::new(Method::Post, "/user/push/alias"),
@@ -80,6 +85,7 @@ pub const FUNCTION: Function = http_function!("devices", Family::Mobile, ROUTES,
 
 /// A call of a user, or in a user's place.
 struct Call<'a> {
+    context: &'a Context,
     store: &'a DeviceStore,
     request: &'a Request,
     app: &'a MobileApp,
@@ -97,7 +103,7 @@ async fn handle(context: &Context, store: &DeviceStore, request: Request) -> Res
         _ => {
             let caller = Caller::of(context, &store.callers, &request).await?;
             let (app, user) = (enabled(caller.app())?, caller.user()?);
-            Call { store, request: &request, app, user, caller: &caller }.answer().await
+            Call { context, store, request: &request, app, user, caller: &caller }.answer().await
         }
     }
 }
@@ -105,6 +111,7 @@ async fn handle(context: &Context, store: &DeviceStore, request: Request) -> Res
 impl Call<'_> {
     async fn answer(&self) -> Result<Reply, ApiError> {
         match (self.request.path.as_str(), &self.request.method) {
+            ("/user/token/bind", _) => self.bind().await,
             ("/user/token/unbind", _) => self.unbind().await,
             ("/user/push/alias", _) => self.alias().await,
             ("/user/push/tag", &Verb::GET) => self.tags().await,

@@ -89,7 +89,8 @@ impl Run<'_> {
             before = Some(page);
         }
         match kept_back {
-            Some(at) => Ok(self.store.due.add(self.task.id, at).await?),
+            // The same entry that a look at the task makes: two would bring the batches twice.
+            Some(at) => Ok(self.store.due.add(self.task.id, at.plus(Duration::from_secs(1))).await?),
             None => Ok(()),
         }
     }
