@@ -1,15 +1,27 @@
-//! Writing an accepted task: what every family that sends does last.
+//! Accepting a call that sends: what every family does last.
+//!
+//! A call that may be repeated writes first what it will make (see [`store::repeats`]). Whoever repeats it writes the very
+//! same task, if the first one died before it could.
 
 use gateway::error::causes;
 use gateway::metrics::Metric;
 use gateway::{ApiError, Context};
+use model::audience::Recipient;
+use model::channel::ChannelKind;
 use model::clock::Timestamp;
+use model::ids::{AccountId, Owner};
 use model::limits;
-use model::task::Task;
+use model::task::{Content, Task};
+use rand::distr::{Alphanumeric, SampleString};
+use std::time::Duration;
+use store::capabilities;
 use store::due::DueWriter;
+use store::ids::Ids;
+use store::objects::ObjectWriter;
 use store::queue::{Hints, TaskMessage};
-use store::tasks::TaskWriter;
-use tracing::warn;
+use store::repeats::{Made, Repeats};
+use store::tasks::{TaskReader, TaskWriter};
+use tracing::{info, warn};
 
 /// What writing a task takes.
 #[derive(Clone, Copy)]
@@ -44,5 +56,98 @@ impl Desk<'_> {
             }
         }
         Ok(())
+    }
+}
+
+capabilities! {
+    /// What accepting takes, where all recipients share one message id.
+    pub struct AcceptStore {
+        ids: Ids,
+        repeats: Repeats,
+        objects: ObjectWriter,
+        written: TaskReader,
+        tasks: TaskWriter,
+        hints: Hints,
+        due: DueWriter,
+    }
+}
+
+/// A call that is being accepted: what it will make is fixed.
+pub(crate) struct Begun {
+    made: Made,
+    leased_at: Timestamp,
+    /// The task, when the call repeats one that made it.
+    pub(crate) standing: Option<Task>,
+}
+
+/// What is to be accepted.
+pub(crate) struct Acceptance {
+    pub(crate) family: &'static str,
+    pub(crate) owner: Owner,
+    pub(crate) account: AccountId,
+    pub(crate) legs: Vec<ChannelKind>,
+    pub(crate) content: Content,
+    /// Slot = position.
+    pub(crate) recipients: Vec<Recipient>,
+}
+
+impl AcceptStore {
+    /// Fixes what a call of `owner` makes. `repeat`: by what a repeat of the call is recognised, and for how long.
+    pub(crate) async fn begin(
+        &self,
+        context: &Context,
+        owner: &Owner,
+        repeat: Option<(String, Duration)>,
+    ) -> Result<Begun, ApiError> {
+        let now = context.clock.now();
+        // One for the content, one for the message.
+        let draw = self.ids.draw(2, &*context.clock).await?;
+        let ours = Made { task: draw.task, nonce: Alphanumeric.sample_string(&mut rand::rng(), 22), at: now };
+        let Some((what, life)) = repeat else {
+            return Ok(Begun { made: ours, leased_at: draw.leased_at, standing: None });
+        };
+        let made = self.repeats.note(owner, &what, ours.clone(), life, now).await?;
+        if made == ours {
+            return Ok(Begun { made, leased_at: draw.leased_at, standing: None });
+        }
+        let standing = self.written.get(made.task, now).await?;
+        if let Some(task) = &standing {
+            info!(app.id = %owner, task.id = %task.id, "repeated call recognised");
+        }
+        // Whoever noted it is slow, or dead. Its block may have been swept already.
+        Ok(Begun { made, leased_at: Timestamp::default(), standing })
+    }
+
+    /// Keeps a text of the task: in the task itself, or apart.
+    pub(crate) async fn keep_body(&self, begun: &Begun, body: String) -> Result<model::task::Stored<String>, ApiError> {
+        Ok(self.objects.keep_body(&begun.made.nonce, body).await?)
+    }
+
+    /// Writes the task.
+    pub(crate) async fn finish(
+        &self,
+        context: &Context,
+        begun: Begun,
+        acceptance: Acceptance,
+    ) -> Result<Task, ApiError> {
+        let Acceptance { family, owner, account, legs, content, recipients } = acceptance;
+        let (made, count) = (begun.made, recipients.len());
+        let task = Task {
+            id: made.task,
+            accepted_ms: made.at,
+            owner,
+            legs,
+            account,
+            direct: self.objects.keep_recipients(&made.nonce, recipients).await?,
+            nonce: made.nonce,
+            content,
+            direct_count: u32::try_from(count).unwrap_or(u32::MAX),
+            topics: Vec::new(),
+        };
+        let desk = Desk { tasks: &self.tasks, hints: &self.hints, due: &self.due };
+        desk.write(context, &task, begun.leased_at).await?;
+        info!(app.id = %task.owner, task.id = %task.id, recipients = count, "message accepted");
+        context.metrics.count(Metric::Accepted, &[("family", family)], 1, context.clock.now());
+        Ok(task)
     }
 }

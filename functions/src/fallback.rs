@@ -5,9 +5,9 @@
 //! API Gateway brings that here, so this function serves those calls itself.
 //!
 //! `ANY $default`. Under `/api`: 404 with code 1004 for an unknown path, 405 with code 1005 for a wrong method, 204
-//! for `OPTIONS`. Elsewhere a short text. Never a redirect: clients turn a redirected POST into a GET.
+//! for `OPTIONS`. Under `/interface`: 404 and 405 in that family's shape. Elsewhere a short text. Never a redirect: clients turn a redirected POST into a GET.
 
-use crate::{admin, mobile, page, wechat, wxpusher};
+use crate::{admin, mobile, page, service_account, wechat, wxpusher};
 use gateway::envelope;
 use gateway::function::Family;
 use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_function};
@@ -41,6 +41,10 @@ const KNOWN: &[&[Route]] = &[
     page::ROUTES,
     wechat::event::ROUTES,
     wechat::push::ROUTES,
+    service_account::upload_media::ROUTES,
+    service_account::send::ROUTES,
+    service_account::mass_send::ROUTES,
+    service_account::task::ROUTES,
     admin::ROUTES,
     mobile::notify::ROUTES,
     mobile::task_detail::ROUTES,
@@ -76,6 +80,8 @@ fn family_of(path: &str) -> Family {
         Family::Cgi
     } else if ["/push/", "/user/", "/token/"].iter().any(|start| path.starts_with(start)) {
         Family::Mobile
+    } else if path.starts_with("/interface/") {
+        Family::Service
     } else {
         Family::Page
     }

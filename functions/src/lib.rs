@@ -11,6 +11,7 @@ pub mod own;
 pub mod page;
 pub mod receipt;
 pub mod routes;
+pub mod service_account;
 pub mod wechat;
 pub mod workers;
 pub mod wxpusher;

@@ -1,7 +1,7 @@
 //! The table of functions: read by the local runner, and by the tests that hold it against `template.yaml` and the
 //! binaries.
 
-use crate::{admin, fallback, mobile, own, page, receipt, wechat, workers, wxpusher};
+use crate::{admin, fallback, mobile, own, page, receipt, service_account, wechat, workers, wxpusher};
 use gateway::Function;
 
 /// Every function, each once.
@@ -26,6 +26,10 @@ pub static ALL: &[Function] = &[
     mobile::notify::FUNCTION,
     mobile::task_detail::FUNCTION,
     mobile::devices::FUNCTION,
+    service_account::upload_media::FUNCTION,
+    service_account::send::FUNCTION,
+    service_account::mass_send::FUNCTION,
+    service_account::task::FUNCTION,
     receipt::FUNCTION,
     page::FUNCTION,
     own::connect::FUNCTION,

@@ -11,12 +11,14 @@ use model::account::{
 use model::app::{App, AppProfile, Topic};
 use model::audience::Follower;
 use model::clock::Timestamp;
-use model::ids::{AccountId, AppId, FollowId, OpenId, Spt, TopicId, Uid};
+use model::ids::{AccountId, AppId, Ecode, FollowId, OpenId, ServiceChannelId, Spt, TopicId, Uid};
 use model::secret::Secret;
 use std::collections::BTreeMap;
 use store::access::AccessWriter;
 use store::accounts::AccountWriter;
 use store::apps::{AppWriter, Senders, Topics};
+use store::bindings::BindingImporter;
+use store::enterprises::{AccessTokenEntry, Enterprise, EnterpriseWriter, ServiceChannel};
 use store::follows::{FollowWriter, Person};
 use store::people::Spts;
 use store::push_keys::{PushKeyEntry, PushKeyWriter};
@@ -40,6 +42,12 @@ pub const AES_KEY: &str = "demo0000000000000000000000000000000000000AA";
 pub const MINI_PROGRAM: &str = "wx00000000000000d2";
 /// The key that pushes by openid in the name of the account.
 pub const PUSH_KEY: &str = "demo-push-key";
+/// The enterprise, its channel on the account, and the token that speaks for it.
+pub const ENTERPRISE: &str = "demo";
+/// See [`ENTERPRISE`].
+pub const SERVICE_CHANNEL: &str = "demo";
+/// See [`ENTERPRISE`].
+pub const ACCESS_TOKEN: &str = "demo-access-token";
 /// How many people follow app 1 and topic 1.
 pub const FOLLOWERS: u64 = 3;
 
@@ -256,9 +264,30 @@ pub async fn demo(store: &Store, now: Timestamp) -> Result<(), StoreError> {
         spts.give(&uid(n)?, spt(n)?).await?;
     }
     mobile::demo(store, now).await?;
+    enterprise(store, now).await?;
     phones::write(store).await?;
     // Last: its presence says that the seed is whole.
     apps.put(&first, &Secret::new(first_token.to_owned())).await
+}
+
+/// Writes the demo enterprise, whose users `user1` to `user3` are the three followers.
+async fn enterprise(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    let wrong = || StoreError::Corrupt { what: "seed", why: "a name has not its form".to_owned() };
+    let (ecode, name) = (Ecode::parse(ENTERPRISE).ok_or_else(wrong)?, "演示企业".to_owned());
+    let channel = ServiceChannel {
+        id: ServiceChannelId::parse(SERVICE_CHANNEL).ok_or_else(wrong)?,
+        ecode: ecode.clone(),
+        account: AccountId::new(ACCOUNT),
+        name: "演示服务号".to_owned(),
+        created: now,
+    };
+    let token = AccessTokenEntry { id: "demo".to_owned(), name: "演示".to_owned(), created: now };
+    let (writer, bindings) = (EnterpriseWriter::open(store), BindingImporter::open(store));
+    let users: Vec<(String, OpenId)> = (1..=FOLLOWERS).map(|n| (format!("user{n}"), openid(n))).collect();
+    writer.create(&Enterprise { ecode: ecode.clone(), name, created: now }).await?;
+    writer.create_channel(&channel).await?;
+    writer.issue(&ecode, &token, &Secret::new(ACCESS_TOKEN.to_owned())).await?;
+    bindings.bind_all(&channel.account, &channel.id, &users, now).await
 }
 
 /// Writes a crowd of `count` unless there is one already.

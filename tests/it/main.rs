@@ -14,6 +14,7 @@ mod mobile;
 mod own;
 mod page;
 mod scripts;
+mod service;
 mod template;
 mod wechat;
 mod wechat_event;

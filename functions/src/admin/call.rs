@@ -70,6 +70,11 @@ impl Call<'_> {
 
     /// The body.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        self.body_of(limits::REQUEST_BODY_BYTES)
+    }
+
+    /// The body, which may have `most` bytes.
+    pub(super) fn body_of<T: DeserializeOwned>(&self, most: usize) -> Result<T, ApiError> {
         if let Some(sent) = self.request.headers.get(header::CONTENT_TYPE) {
             let sent = sent.to_str().unwrap_or_default();
             if !sent.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
@@ -77,8 +82,8 @@ impl Call<'_> {
             }
         }
         let body = &self.request.body;
-        if body.len() > limits::REQUEST_BODY_BYTES {
-            return Err(ApiError::unreadable(format!("the body is larger than {} bytes", limits::REQUEST_BODY_BYTES)));
+        if body.len() > most {
+            return Err(ApiError::unreadable(format!("the body is larger than {most} bytes")));
         }
         let body: &[u8] = if body.is_empty() { b"{}" } else { body };
         let mut reader = serde_json::Deserializer::from_slice(body);

@@ -103,11 +103,12 @@ async fn view(call: &Call<'_>, task: &Task) -> Result<MessageView, ApiError> {
             Owner::App(app) => format!("app:{app}"),
             Owner::Account(account) => format!("account:{account}"),
             Owner::Mobile(app) => format!("mobile:{app}"),
+            Owner::Enterprise(ecode) => format!("enterprise:{ecode}"),
         },
         accepted_ms: task.accepted_ms.millis(),
         summary: match &task.content {
             Content::Page(page) => Some(page.summary.clone()),
-            Content::Wechat(_) => None,
+            Content::Wechat(_) | Content::Service(_) => None,
             Content::Push(push) => Some(push.notification.title.clone()),
         },
         recipients: task.direct_count,

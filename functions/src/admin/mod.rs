@@ -1,5 +1,5 @@
 //! The operator's API: apps, topics, followers, products and what was paid for them, messages, callbacks, WeChat
-//! accounts, certificates of mobile apps, and what was asked of it by whom. `docs/admin.md` shows how it is used, `GET /admin/openapi.json` says all
+//! accounts, enterprises, certificates of mobile apps, and what was asked of it by whom. `docs/admin.md` shows how it is used, `GET /admin/openapi.json` says all
 //! of it.
 //!
 //! One function with a router of its own ([`table`]): it is no endpoint that other programs were written for,
@@ -13,9 +13,11 @@ mod accounts;
 mod apps;
 mod audit;
 mod auth;
+mod bindings;
 mod call;
 mod callbacks;
 mod certificates;
+mod enterprises;
 mod followers;
 mod messages;
 pub mod openapi;
@@ -34,13 +36,16 @@ use store::access::{Access, AccessWriter};
 use store::accounts::{AccountWriter, Accounts};
 use store::apps::{AppLists, AppWriter, Apps, DefaultCodes, Senders, Topics};
 use store::audit::{AuditEntry, AuditLog, AuditWriter};
+use store::bindings::{BindingImporter, BindingLists, BindingWriter, Invitations};
 use store::callback_secrets::CallbackSecretWriter;
 use store::callbacks::{CallbackLog, CallbackWriter};
 use store::capabilities;
 use store::certificates::{CertificateLists, CertificateWriter, Certificates};
+use store::enterprises::{EnterpriseWriter, Enterprises, ServiceCallers};
 use store::followers::{Followers, PayEnds};
 use store::following::Following;
 use store::ids::IdHead;
+use store::media::MediaLists;
 use store::payments::Payments;
 use store::plan::PlanReader;
 use store::push_keys::PushKeyWriter;
@@ -70,6 +75,14 @@ capabilities! {
         certificates: Certificates,
         certificate_lists: CertificateLists,
         certificate_writer: CertificateWriter,
+        enterprises: Enterprises,
+        enterprise_writer: EnterpriseWriter,
+        service_callers: ServiceCallers,
+        media: MediaLists,
+        binding_lists: BindingLists,
+        binding_writer: BindingWriter,
+        binding_importer: BindingImporter,
+        invitations: Invitations,
         /// What the channels' token holder uses, for a test message.
         tokens: UpstreamTokens,
         callback_secrets: CallbackSecretWriter,

@@ -1,7 +1,10 @@
 //! The route table: what is served where, what is read, what is answered.
 
 use super::call::{Call, Page, PageQuery};
-use super::{access, accounts, apps, audit, callbacks, certificates, followers, messages, products, topics};
+use super::{
+    access, accounts, apps, audit, bindings, callbacks, certificates, enterprises, followers, messages, products,
+    topics,
+};
 use futures::future::BoxFuture;
 use gateway::{ApiError, Reply};
 use http::{Method, StatusCode};
@@ -142,6 +145,28 @@ pub static TABLE: &[AdminRoute] = &[
     route!(PUT "/admin/mobile/{app}/certificates/{provider}/{environment}", AdminOnly, 200, certificates::put => (certificates::NewCertificate, certificates::CertificateView), "Enters a certificate of a mobile app, in the place of the one before; it is used within a minute"),
     route!(DELETE "/admin/mobile/{app}/certificates/{provider}/{environment}", AdminOnly, 200, certificates::remove => (certificates::CertificateRemoved), "Removes a certificate of a mobile app"),
     route!(POST "/admin/mobile/{app}/certificates/{provider}/{environment}/test", AdminOnly, 200, certificates::test => (certificates::TestPush, certificates::PushOutcome), "Sends a test push to one phone, at once"),
+    route!(GET "/admin/enterprises", AdminOnly, 200, enterprises::list => (enterprises::EnterpriseList), "Lists enterprises of the service account's API"),
+    route!(POST "/admin/enterprises", AdminOnly, 201, enterprises::create => (enterprises::NewEnterprise, enterprises::EnterpriseView), "Adds an enterprise"),
+    route!(GET "/admin/enterprises/{ecode}", AdminOnly, 200, enterprises::get => (enterprises::EnterpriseView), "Shows an enterprise"),
+    route!(GET "/admin/enterprises/{ecode}/channels", AdminOnly, 200, enterprises::channels => (enterprises::ChannelList), "Lists the channels of an enterprise"),
+    route!(POST "/admin/enterprises/{ecode}/channels", AdminOnly, 201, enterprises::create_channel => (enterprises::NewChannel, enterprises::ChannelView), "Adds a channel on a WeChat account"),
+    route!(GET "/admin/enterprises/{ecode}/tokens", AdminOnly, 200, enterprises::tokens => (enterprises::AccessTokenList), "Lists the access tokens of an enterprise, without the tokens"),
+    route!(POST "/admin/enterprises/{ecode}/tokens", AdminOnly, 201, enterprises::issue_token => (enterprises::NewAccessToken, enterprises::AccessTokenIssued), "Issues an access token, shown this once"),
+    route!(DELETE "/admin/enterprises/{ecode}/tokens/{token}", AdminOnly, 200, enterprises::revoke_token => (enterprises::Gone), "Withdraws an access token; it is dead with the next call"),
+    route!(GET "/admin/enterprises/{ecode}/media", AdminOnly, 200, enterprises::media => (PageQuery, Page<enterprises::MediaView>), "Lists what an enterprise uploaded, by id"),
+    route!(GET "/admin/enterprises/{ecode}/channels/{channel}/bindings", AdminOnly, 200, bindings::list => (PageQuery, Page<bindings::BindingView>), "Lists which users are bound on a channel, by user id"),
+    AdminRoute {
+        method: Method::POST,
+        path: "/admin/enterprises/{ecode}/channels/{channel}/bindings",
+        summary: "Binds up to 100,000 users to openids; the body may be CSV, too (`text/csv`); `?from_row=` goes on where an import ended",
+        access: Access::AdminOnly,
+        input: Some(schema::<bindings::NewBindings>),
+        status: StatusCode::OK,
+        answer: schema::<bindings::Imported>,
+        handler: |call| Box::pin(bindings::import(call)),
+    },
+    route!(DELETE "/admin/enterprises/{ecode}/channels/{channel}/bindings/{user}", AdminOnly, 200, bindings::remove => (enterprises::Gone), "Lets a user go"),
+    route!(POST "/admin/enterprises/{ecode}/channels/{channel}/invitations", AdminOnly, 201, bindings::invite => (bindings::NewInvitation, bindings::InvitationView), "Makes a QR code that binds a user to whoever scans it first"),
     route!(GET "/admin/audit", AdminOnly, 200, audit::list => (PageQuery, Page<audit::AuditView>), "Lists what was asked of this API, newest first"),
 ];
 

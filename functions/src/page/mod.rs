@@ -1,5 +1,6 @@
 //! The pages: what a message card opens, and what leads to following.
 
+mod article;
 mod code;
 pub mod picture;
 pub mod render;
@@ -36,6 +37,7 @@ capabilities! {
 /// Where it is found.
 pub const ROUTES: &[Route] = &[
     Route::new(Method::Get, "/m/{key}"),
+    Route::new(Method::Get, "/m/{key}/{article}"),
     Route::new(Method::Get, "/q/{code}"),
     Route::new(Method::Get, "/api/qrcode/{code}"),
 ];
@@ -43,12 +45,14 @@ pub const ROUTES: &[Route] = &[
 /// The function.
 pub const FUNCTION: Function = http_function!("page", Family::Page, ROUTES, PageStore, handle);
 
-/// GET /m/{key}, /q/{code}, /q/{code}.jpg, /api/qrcode/{code}.jpg
+/// GET /m/{key}, /m/{key}/{article}, /q/{code}, /q/{code}.jpg, /api/qrcode/{code}.jpg
 ///
 /// `/m/` is the page of a message.
 /// The key is the task's id and 128 random bits, and is the only credential. 200 with the message as text, HTML or
 /// Markdown; 404 with a friendly page when it is unknown, deleted or older than seven days: the three look the same.
-/// No cookie is read or set, nothing of the stranger's runs, and the address is told to no other site.
+/// No cookie is read or set, nothing of the stranger's runs, and the address is told to no other site. Of a message with
+/// articles the page lists them, and `/m/{key}/{article}` leads to one: 302 to one address on phones, and to another on
+/// desktops; 404 as above.
 ///
 /// The others are the page that leads to following and the picture of a QR code; the code, or the first sixteen
 /// characters of it, is the only credential. 200; 404 when there is none; 410 once it has expired. The picture is a JPEG and
@@ -57,13 +61,19 @@ async fn handle(context: &Context, store: &PageStore, request: Request) -> Resul
     if request.path_parameters.contains_key("code") {
         return code::serve(context, store, &request).await;
     }
-    message(context, store, request).await
+    match request.path_parameters.contains_key("article") {
+        true => article::lead(context, store, &request).await,
+        false => message(context, store, request).await,
+    }
 }
 
 async fn message(context: &Context, store: &PageStore, request: Request) -> Result<Reply, ApiError> {
     let Some(task) = find(context, store, request.path_parameter("key")).await?.filter(|task| !task.is_erased()) else {
         return Ok(reply(StatusCode::NOT_FOUND, gone_page()));
     };
+    if let Content::Service(_) = &task.content {
+        return article::list(store, &task).await;
+    }
     // Other content has no page.
     let (sent_at, Content::Page(page)) = (task.accepted_ms.beijing_text(), task.content) else {
         return Ok(reply(StatusCode::NOT_FOUND, gone_page()));

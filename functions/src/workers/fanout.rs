@@ -9,6 +9,7 @@
 
 mod devices;
 
+use crate::service_account::{self, accept::body_of};
 use futures::future::try_join_all;
 use gateway::{Context, Function, Invocation, WorkerError, queue_function};
 use model::audience::{Follower, Recipient};
@@ -129,7 +130,8 @@ async fn fan_out(
 ) -> Result<(), WorkerError> {
     // A first run sends everything; only a repeated one must know what is done.
     let done = if redrive { store.records.part(task.id, part).await? } else { BTreeMap::new() };
-    let run = Run { context, store, task, part, redrive, done };
+    let message = message(context, store, task, part).await?;
+    let run = Run { context, store, task, part, message, redrive, done };
     match part {
         Part::Direct => run.direct().await,
         Part::Topic { index, shard } => match (task.topics.get(usize::from(index)), &task.owner) {
@@ -147,6 +149,33 @@ async fn fan_out(
     }
 }
 
+/// What the channels are asked to show to `part` of the audience.
+async fn message(context: &Context, store: &FanoutStore, task: &Task, part: Part) -> Result<Message, WorkerError> {
+    let (message_id, id_per_slot) = match part {
+        Part::Direct => (task.id.message(0), task.direct_ids() == u64::from(task.direct_count)),
+        Part::Topic { index, .. } => (task.topic_message(index), false),
+        Part::Devices { .. } => (task.id.message(0), false),
+    };
+    let naming = Naming { message_id, id_per_slot, nonce: task.nonce.clone() };
+    let page_url = || format!("{}/m/{}", context.config.public_url, task.page_key());
+    Ok(match &task.content {
+        Content::Page(page) => Message::Notice(Notice {
+            app_name: page.app_name.clone(),
+            summary: page.summary.clone(),
+            naming,
+            sent_ms: task.accepted_ms,
+            url: page_url(),
+        }),
+        Content::Wechat(content) => Message::Wechat(WechatMessage { naming, content: content.clone(), media: None }),
+        Content::Push(push) => Message::Push(PushMessage { task: task.id, notification: push.notification.clone() }),
+        Content::Service(content) => {
+            let unreadable = || WorkerError::Unreadable(format!("task {} says nothing that can be shown", task.id));
+            let body = body_of(&store.objects, task).await?.ok_or_else(unreadable)?;
+            service_account::message::message(&body, content.mass, naming, &page_url()).ok_or_else(unreadable)?
+        }
+    })
+}
+
 /// One shard of a topic of an app.
 #[derive(Clone, Copy)]
 struct Topic<'a> {
@@ -161,6 +190,7 @@ struct Run<'a> {
     store: &'a FanoutStore,
     task: &'a Task,
     part: Part,
+    message: Message,
     redrive: bool,
     done: BTreeMap<u32, Kept>,
 }
@@ -289,35 +319,11 @@ impl Run<'_> {
             legs: task.legs.clone(),
             account: task.account.clone(),
             accepted_ms: task.accepted_ms,
-            message: self.message(),
+            message: self.message.clone(),
             recipients,
             attempt: 1,
             topic,
             redriven: self.redrive,
-        }
-    }
-
-    /// What the channels are asked to show.
-    fn message(&self) -> Message {
-        let task = self.task;
-        let (message_id, id_per_slot) = match self.part {
-            Part::Direct => (task.id.message(0), task.direct_ids() == u64::from(task.direct_count)),
-            Part::Topic { index, .. } => (task.topic_message(index), false),
-            Part::Devices { .. } => (task.id.message(0), false),
-        };
-        let naming = Naming { message_id, id_per_slot, nonce: task.nonce.clone() };
-        match &task.content {
-            Content::Page(page) => Message::Notice(Notice {
-                app_name: page.app_name.clone(),
-                summary: page.summary.clone(),
-                naming,
-                sent_ms: task.accepted_ms,
-                url: format!("{}/m/{}", self.context.config.public_url, task.page_key()),
-            }),
-            Content::Wechat(content) => Message::Wechat(WechatMessage { naming, content: content.clone() }),
-            Content::Push(push) => {
-                Message::Push(PushMessage { task: task.id, notification: push.notification.clone() })
-            }
         }
     }
 

@@ -43,9 +43,9 @@ pub async fn of_message(
             let entry = kept.record.entry(slot);
             // What the vendor said later stands under its own id of the message; it may have come before our record.
             if let Some(Entry { state: State::Sent, vendor_id: Some(id), .. }) = entry
-                && let Some(end) = store.receipts.get(&task.account, id).await?
+                && let Some(receipt) = store.receipts.get(&task.account, id).await?
             {
-                return Ok(Some(Progress::Undelivered(end)));
+                return Ok(Some(Progress::Undelivered(receipt.end)));
             }
             Ok(Some(Progress::of_recipient(entry.map(|entry| entry.state))))
         }

@@ -48,8 +48,8 @@ pub use self::inbox::{MAX_PAGE_MESSAGES, Message};
 use self::phones::Phones;
 pub use self::wechat::FINISH_AFTER;
 use self::wechat::{Endings, Wechat};
-pub use self::wechat::{Opening, ServerConfiguration, TokenFetches, WechatControls};
-pub use self::world::{Followers, MiniProgram, Template, WechatAccount, WechatKind, World};
+pub use self::wechat::{MassAnswer, Opening, ServerConfiguration, TokenFetches, WechatControls};
+pub use self::world::{Followers, MassLimits, MiniProgram, Template, WechatAccount, WechatKind, World};
 
 /// All stand-ins of one process and what they share. See the module page.
 pub struct Sandbox {

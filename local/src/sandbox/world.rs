@@ -24,7 +24,9 @@ impl World {
             .with_followers(Followers::numbered("odemo", 23, 3))
             .with_template(Template::new("demo-keyword", &["first", "keyword1", "keyword2", "keyword3", "remark"]))
             .with_template(Template::new("demo-typed", &["thing1", "time2", "character_string3"]))
-            .with_mini_program("wx00000000000000d2", true);
+            .with_mini_program("wx00000000000000d2", true)
+            // Whoever tries things out sends more than one a day.
+            .with_mass_limits(MassLimits { per_day: 100, per_month: 1_000 });
         let mini_program = WechatAccount {
             kind: WechatKind::MiniProgram,
             grants: 1_000,
@@ -64,6 +66,24 @@ pub struct WechatAccount {
     pub daily_quota: u64,
     /// Subscription messages of each template that everybody has allowed from the start.
     pub grants: u32,
+    /// Messages to everybody.
+    pub mass: MassLimits,
+}
+
+/// How many messages to everybody an account may send; one more is answered 45028.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MassLimits {
+    /// On one Beijing day.
+    pub per_day: usize,
+    /// In thirty days.
+    pub per_month: usize,
+}
+
+impl Default for MassLimits {
+    /// Source: WeChat's page "mass message", read 2026-11.
+    fn default() -> Self {
+        Self { per_day: 1, per_month: 4 }
+    }
 }
 
 impl WechatAccount {
@@ -83,6 +103,7 @@ impl WechatAccount {
             mini_programs: Vec::new(),
             daily_quota: Self::DEFAULT_DAILY_QUOTA,
             grants: 0,
+            mass: MassLimits::default(),
         }
     }
 
@@ -104,6 +125,13 @@ impl WechatAccount {
     #[must_use]
     pub fn with_mini_program(mut self, appid: &str, published: bool) -> Self {
         self.mini_programs.push(MiniProgram { appid: appid.to_owned(), published });
+        self
+    }
+
+    /// The same account with other limits of messages to everybody.
+    #[must_use]
+    pub fn with_mass_limits(mut self, limits: MassLimits) -> Self {
+        self.mass = limits;
         self
     }
 
@@ -186,6 +214,15 @@ impl Followers {
     #[must_use]
     pub fn numbered(prefix: &str, digits: usize, count: u64) -> Self {
         Self::Numbered { prefix: prefix.to_owned(), digits, count }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Listed(openids) => openids.len() as u64,
+            Self::Numbered { count, .. } => *count,
+        }
     }
 
     /// At most `count` of them, the first in order.

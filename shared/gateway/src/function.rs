@@ -64,6 +64,8 @@ pub enum Family {
     Push,
     /// `{"code","data","message"}` at HTTP 200.
     Mobile,
+    /// The service account's API: `{"msg","code","data","timestamp"}` at HTTP 200.
+    Service,
     /// A page for people.
     Page,
     /// What WeChat and phone vendors call: a status, and nothing that a stranger could read.

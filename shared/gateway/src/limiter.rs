@@ -5,7 +5,7 @@
 //! what really bounds a deployment is API Gateway's throttle. This one keeps a runaway loop from hammering a small one.
 
 use model::clock::Timestamp;
-use model::ids::{AppId, Uid};
+use model::ids::{AppId, Ecode, Uid};
 use model::qrcode::Code;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -23,6 +23,8 @@ const MANY: usize = 10_000;
 pub enum Caller {
     /// An app.
     App(AppId),
+    /// An enterprise.
+    Enterprise(Ecode),
     /// Whoever sends to this user with a simple push token.
     Simple(Uid),
     /// Whoever shows a wrong token to the operator's API.
@@ -34,7 +36,7 @@ pub enum Caller {
 impl Caller {
     const fn window(&self) -> Duration {
         match self {
-            Self::App(_) | Self::Simple(_) | Self::Stranger => WINDOW,
+            Self::App(_) | Self::Enterprise(_) | Self::Simple(_) | Self::Stranger => WINDOW,
             Self::Scan(_) => SCAN_WINDOW,
         }
     }

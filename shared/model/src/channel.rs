@@ -14,6 +14,8 @@ pub enum ChannelKind {
     WechatCustom,
     /// A WeChat mini program's subscription message.
     WechatSubscribe,
+    /// A WeChat official account's mass message: one call reaches everybody who follows.
+    WechatMass,
     /// Our own: connections of apps and browsers that are open.
     Own,
     /// Apple's push service.
@@ -38,6 +40,7 @@ impl ChannelKind {
         Self::WechatTemplate,
         Self::WechatCustom,
         Self::WechatSubscribe,
+        Self::WechatMass,
         Self::Own,
         Self::Apns,
         Self::Fcm,
@@ -57,6 +60,7 @@ impl ChannelKind {
             Self::WechatTemplate => "wechat-template",
             Self::WechatCustom => "wechat-custom",
             Self::WechatSubscribe => "wechat-subscribe",
+            Self::WechatMass => "wechat-mass",
             Self::Own => "own",
             Self::Apns => "apns",
             Self::Fcm => "fcm",
@@ -95,6 +99,17 @@ pub enum Address {
     /// A device of the task's mobile app.
     #[serde(rename = "d")]
     Device(DeviceAddress),
+    /// Followers of the task's WeChat account, whom one call reaches together.
+    #[serde(rename = "f")]
+    Followers(Which),
+}
+
+/// Which followers a mass message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// All of them.
+    All,
 }
 
 /// A device, and everything that decides how it is reached.
@@ -133,14 +148,14 @@ impl Address {
     pub const fn openid(&self) -> Option<&OpenId> {
         match self {
             Self::Wechat(openid) => Some(openid),
-            Self::Device(_) => None,
+            Self::Device(_) | Self::Followers(_) => None,
         }
     }
 
     /// The way to a device through `channel`; `None` for who has none.
     pub fn way(&self, channel: ChannelKind) -> Option<&Way> {
         match self {
-            Self::Wechat(_) => None,
+            Self::Wechat(_) | Self::Followers(_) => None,
             Self::Device(device) => device.ways.iter().find(|way| way.channel == channel),
         }
     }

@@ -357,6 +357,75 @@ impl fmt::Display for MobileAppId {
     }
 }
 
+/// Text that stands in paths and keys: 1 to 64 letters, digits, `-` or `_`.
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+macro_rules! name_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// `None` for anything but 1 to 64 letters, digits, `-` or `_`.
+            pub fn parse(text: &str) -> Option<Self> {
+                is_name(text).then(|| Self(text.to_owned()))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+name_id! {
+    /// An enterprise of the service account's API, as its paths name it: `ecode`.
+    Ecode
+}
+name_id! {
+    /// A channel of an enterprise: one WeChat account under a name of its own, unique over all enterprises: `channelId`.
+    ServiceChannelId
+}
+
+/// Something that an enterprise uploaded: 32 hexadecimal digits, which follow from whose it is, what it is for and its
+/// bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MediaId(String);
+
+impl MediaId {
+    /// Hexadecimal digits of an id.
+    pub const CHARS: usize = 32;
+
+    /// `None` for anything that is no id; upper-case digits count as lower-case ones.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = text.len() == Self::CHARS && text.bytes().all(|b| b.is_ascii_hexdigit());
+        is_id.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MediaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// Who sends: whose tasks they are, and whose fair share of the queues a message counts against. One variant per kind
 /// of sender.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -368,6 +437,8 @@ pub enum Owner {
     Account(AccountId),
     /// An app of the mobile family.
     Mobile(MobileAppId),
+    /// An enterprise whose back ends send to its people through service accounts.
+    Enterprise(Ecode),
 }
 
 impl fmt::Display for Owner {
@@ -377,6 +448,7 @@ impl fmt::Display for Owner {
             Self::Account(account) => account.fmt(f),
             // Apps of two families may have the same name.
             Self::Mobile(app) => write!(f, "m:{app}"),
+            Self::Enterprise(ecode) => write!(f, "e:{ecode}"),
         }
     }
 }
@@ -421,6 +493,18 @@ mod tests {
             assert_eq!(MobileAppId::parse(bad), Err(MalformedMobileAppId), "{bad}");
         }
         assert!(serde_json::from_str::<MobileAppId>("\"a#b\"").is_err());
+    }
+
+    #[test]
+    fn names_and_media_ids_hold_nothing_that_a_key_or_a_path_could_trip_over() {
+        assert_eq!(Ecode::parse("finger-soft_1").map(|ecode| ecode.to_string()), Some("finger-soft_1".to_owned()));
+        for bad in ["", "a/b", "a#b", "..", "名", "a b", &"x".repeat(65)] {
+            assert_eq!(ServiceChannelId::parse(bad), None, "{bad}");
+        }
+        let id = MediaId::parse("7C66CE5A59FB4D608A04D49A535A564D").unwrap();
+        assert_eq!(id.as_str(), "7c66ce5a59fb4d608a04d49a535a564d");
+        assert_eq!(MediaId::parse("7c66ce5a59fb4d608a04d49a535a564"), None);
+        assert_eq!(MediaId::parse("zc66ce5a59fb4d608a04d49a535a564d"), None);
     }
 
     #[test]

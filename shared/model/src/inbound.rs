@@ -70,6 +70,22 @@ pub struct Finished {
     pub msgid: u64,
     /// How it ended.
     pub end: FinishedAs,
+    /// How many people a mass message reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<MassCounts>,
+}
+
+/// What WeChat counts of a mass message once it is done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MassCounts {
+    /// Everybody it was for.
+    pub total: u64,
+    /// Who was left after WeChat's filters; those sent and those failed together, as a rule.
+    pub filtered: u64,
+    /// To whom it was sent.
+    pub sent: u64,
+    /// To whom it could not be sent.
+    pub errors: u64,
 }
 
 /// How a message ended that WeChat had accepted.
@@ -207,7 +223,8 @@ mod tests {
             FinishedAs::FrequencyLimited,
             FinishedAs::Failed { text: "err(30001)".to_owned() },
         ];
-        let messages = ends.into_iter().map(|end| Finished { msgid: 3_717_005_636_572_528_642, end }).collect();
+        let messages =
+            ends.into_iter().map(|end| Finished { msgid: 3_717_005_636_572_528_642, end, counts: None }).collect();
         let text = "x".to_owned();
         for what in [
             Happening::Text { content: text.clone() },

@@ -30,6 +30,7 @@ pub mod quota;
 pub mod record;
 pub mod retry;
 pub mod secret;
+pub mod service;
 pub mod statistics;
 pub mod task;
 pub mod typed;

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::ids::{MessageId, TaskId};
 use crate::notification::Notification;
+use crate::service::MassMessage;
 use crate::wechat::WechatMessage;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,8 @@ pub enum Message {
     Wechat(WechatMessage),
     /// What an app asks phones to show.
     Push(PushMessage),
+    /// One message to everybody who follows an account.
+    Mass(MassMessage),
 }
 
 /// A notification for phones.

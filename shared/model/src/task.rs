@@ -10,6 +10,7 @@ use crate::limits;
 use crate::message::ContentType;
 use crate::push::PushContent;
 use crate::record::{State, Tally};
+use crate::service::ServiceContent;
 use crate::wechat::WechatContent;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,9 @@ pub enum Content {
     /// A notification for phones.
     #[serde(rename = "n")]
     Push(Box<PushContent>),
+    /// What an enterprise says through a service account.
+    #[serde(rename = "s")]
+    Service(Box<ServiceContent>),
 }
 
 /// A page and what announces it.
@@ -142,7 +146,7 @@ impl Task {
     pub fn direct_ids(&self) -> u64 {
         match self.content {
             Content::Page(_) => u64::from(self.direct_count),
-            Content::Wechat(_) | Content::Push(_) => 1,
+            Content::Wechat(_) | Content::Push(_) | Content::Service(_) => 1,
         }
     }
 
@@ -171,7 +175,7 @@ impl Task {
         });
         let shards = match &self.content {
             Content::Push(push) => push.shards,
-            Content::Page(_) | Content::Wechat(_) => 0,
+            Content::Page(_) | Content::Wechat(_) | Content::Service(_) => 0,
         };
         let devices = (0..shards).map(|shard| Part::Devices { shard });
         direct.into_iter().chain(topics).chain(devices).collect()
@@ -193,7 +197,7 @@ impl Task {
     pub fn begins(&self) -> Timestamp {
         match &self.content {
             Content::Push(push) => push.notification.show_begin.unwrap_or_default().max(self.accepted_ms),
-            Content::Page(_) | Content::Wechat(_) => self.accepted_ms,
+            Content::Page(_) | Content::Wechat(_) | Content::Service(_) => self.accepted_ms,
         }
     }
 

@@ -4,6 +4,7 @@
 
 use crate::channel::ChannelKind;
 use crate::message::Naming;
+use crate::service::OwnMedia;
 use serde::{Deserialize, Serialize};
 
 /// What a task says to openids: the forms that were given, tried in the order of [`WechatContent::legs`].
@@ -41,6 +42,10 @@ pub struct WechatMessage {
     /// What is said.
     #[serde(flatten)]
     pub content: Box<WechatContent>,
+    /// What of ours it shows. WeChat's id of it is asked for when the message is sent, and takes the place of the empty one
+    /// in the content.
+    #[serde(rename = "media", default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<OwnMedia>,
 }
 
 /// A customer-service message. The name of a variant is WeChat's `msgtype`, its content the object of that name.

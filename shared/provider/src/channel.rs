@@ -7,6 +7,7 @@ use crate::phone::{PhoneCredentials, Phones};
 use crate::token::{Fetching, Refresh, TokenError, TokenHolder, TokenVault};
 use crate::wechat::{StableToken, WechatClient, token_key};
 use crate::wechat_custom::WechatCustom;
+use crate::wechat_mass::WechatMass;
 use crate::wechat_subscribe::WechatSubscribe;
 use crate::wechat_template::{self, WechatTemplate};
 use async_trait::async_trait;
@@ -101,6 +102,7 @@ pub struct Registry {
     wechat_custom: WechatCustom,
     wechat_subscribe: WechatSubscribe,
     phones: Phones,
+    wechat_mass: WechatMass,
     own: Own,
 }
 
@@ -123,6 +125,7 @@ impl Registry {
             wechat_template: WechatTemplate::new(wechat.clone()),
             wechat_custom: WechatCustom::new(wechat.clone()),
             wechat_subscribe: WechatSubscribe::new(wechat.clone()),
+            wechat_mass: WechatMass::new(wechat.clone()),
             tokens,
             wechat,
         }
@@ -142,6 +145,7 @@ impl Registry {
             ChannelKind::Oppo => self.phones.oppo(),
             ChannelKind::Vivo => self.phones.vivo(),
             ChannelKind::Meizu => self.phones.meizu(),
+            ChannelKind::WechatMass => &self.wechat_mass,
         }
     }
 

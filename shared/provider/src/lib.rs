@@ -17,6 +17,7 @@
 //! | [`wechat_template`] | the channel `wechat-template` |
 //! | [`wechat_custom`] | the channel `wechat-custom` |
 //! | [`wechat_subscribe`] | the channel `wechat-subscribe` |
+//! | [`wechat_mass`] | the channel `wechat-mass` |
 //!
 //! A new channel is one folder with the files `mod`, `client`, `wire`, `settings` and `error`, one
 //! [`model::channel::ChannelKind`] variant and one arm in [`channel::Registry::channel`].
@@ -36,6 +37,7 @@ pub mod vivo;
 pub mod wechat;
 pub mod wechat_custom;
 pub mod wechat_event;
+pub mod wechat_mass;
 pub mod wechat_subscribe;
 pub mod wechat_template;
 pub mod xiaomi;

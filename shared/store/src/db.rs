@@ -73,6 +73,14 @@ impl Update {
         self
     }
 
+    /// Sets the attribute unless it has a value.
+    pub(crate) fn set_first(mut self, name: &str, value: AttributeValue) -> Self {
+        let alias = self.alias(name);
+        self.sets.push(format!("{alias} = if_not_exists({alias}, :{name})"));
+        self.values.insert(format!(":{name}"), value);
+        self
+    }
+
     /// Sets the attribute, or removes it when there is no value.
     pub(crate) fn set_or_remove(self, name: &str, value: Option<AttributeValue>) -> Self {
         match value {

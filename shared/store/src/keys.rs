@@ -11,7 +11,8 @@ use model::channel::ChannelKind;
 use model::clock::{Day, Timestamp};
 use model::follow::{Followed, ListClass};
 use model::ids::{
-    AccountId, AppId, BlockId, FollowId, MobileAppId, OpenId, Owner, ProductId, STRETCH_IDS, TaskId, TopicId, Uid,
+    AccountId, AppId, BlockId, Ecode, FollowId, MediaId, MobileAppId, OpenId, Owner, ProductId, STRETCH_IDS,
+    ServiceChannelId, TaskId, TopicId, Uid,
 };
 use model::qrcode::Code;
 use ring::digest::{SHA256, digest};
@@ -142,6 +143,44 @@ pub fn receipt_address(path_hash: &str) -> Key {
     Key::new(format!("RECEIPTS#{path_hash}"), "APP")
 }
 
+/// Apps: `ENTERPRISES` / …: every enterprise. For the operator's list.
+pub const ENTERPRISES: &str = "ENTERPRISES";
+
+/// Apps: `ENTERPRISES` / `<ecode>`: an enterprise.
+pub fn enterprise(ecode: &Ecode) -> Key {
+    Key::new(ENTERPRISES.to_owned(), ecode.as_str())
+}
+
+/// Apps: `ENTERPRISE#<ecode>`: what the enterprise has.
+pub fn enterprise_things(ecode: &Ecode) -> String {
+    format!("ENTERPRISE#{ecode}")
+}
+
+/// Sort-key prefix of an enterprise's channels.
+pub const CHANNEL_PREFIX: &str = "CHANNEL#";
+/// Sort-key prefix of an enterprise's access tokens.
+pub const ACCESS_TOKEN_PREFIX: &str = "TOKEN#";
+
+/// Apps: `ENTERPRISE#<ecode>` / `CHANNEL#<channel>`: says that the channel is the enterprise's.
+pub fn enterprise_channel(ecode: &Ecode, channel: &ServiceChannelId) -> Key {
+    Key::new(enterprise_things(ecode), format!("{CHANNEL_PREFIX}{channel}"))
+}
+
+/// Apps: `ENTERPRISE#<ecode>` / `TOKEN#<token id>`: an access token of the enterprise, in the operator's list.
+pub fn enterprise_token(ecode: &Ecode, id: &str) -> Key {
+    Key::new(enterprise_things(ecode), format!("{ACCESS_TOKEN_PREFIX}{id}"))
+}
+
+/// Apps: `SERVICECHANNEL#<channel>` / `CHANNEL`: the channel itself. Callers name it without saying whose it is.
+pub fn service_channel(channel: &ServiceChannelId) -> Key {
+    Key::new(format!("SERVICECHANNEL#{channel}"), "CHANNEL")
+}
+
+/// Apps: `SERVICETOKEN#<sha256 of the token, hex>` / `TOKEN`: for which enterprise an access token speaks.
+pub fn service_token(token_hash: &str) -> Key {
+    Key::new(format!("SERVICETOKEN#{token_hash}"), "TOKEN")
+}
+
 /// Apps: `SEAL` / `<key id>`: a wrapped data key that seals secrets.
 pub fn data_key(id: &str) -> Key {
     Key::new(DATA_KEYS.to_owned(), id)
@@ -160,6 +199,31 @@ pub fn user(uid: &Uid) -> Key {
 /// the same person when the user returns.
 pub fn user_by_openid(account: &AccountId, openid: &OpenId) -> Key {
     Key::new(format!("OPENID#{account}#{}", hash(openid.as_str())), "USER")
+}
+
+/// Sort-key prefix of what is bound to an openid.
+pub const BOUND_PREFIX: &str = "B#";
+
+/// Users: `OPENID#<appid>#<sha256 of the openid, hex>` / `B#<channel>#<user id>`: that a user of an enterprise is bound to
+/// the openid, so that leaving the account finds it.
+pub fn bound(account: &AccountId, openid: &OpenId, channel: &ServiceChannelId, user: &str) -> Key {
+    Key::new(user_by_openid(account, openid).pk, format!("{BOUND_PREFIX}{channel}#{user}"))
+}
+
+/// Channel and user id in the sort key of what is bound to an openid.
+pub fn parse_bound(sort: &str) -> Option<(ServiceChannelId, &str)> {
+    let (channel, user) = sort.strip_prefix(BOUND_PREFIX)?.split_once('#')?;
+    Some((ServiceChannelId::parse(channel)?, user))
+}
+
+/// Users: `BINDINGS#<channel>` / …: who of an enterprise's users is bound on a channel, by user id.
+pub fn bindings(channel: &ServiceChannelId) -> String {
+    format!("BINDINGS#{channel}")
+}
+
+/// Users: `BINDINGS#<channel>` / `<user id>`: which openid a user of an enterprise has on a channel.
+pub fn binding(channel: &ServiceChannelId, user: &str) -> Key {
+    Key::new(bindings(channel), user)
 }
 
 /// Users: `WINDOW#<appid>#<sha256 of the openid, hex>` / `WINDOW`: until when the account may write to the person without a
@@ -469,6 +533,26 @@ pub fn qr_codes(short: &str) -> String {
     format!("QR#{short}")
 }
 
+/// Tokens: `MEDIA#<ecode>`: what an enterprise uploaded.
+pub fn media_of(ecode: &Ecode) -> String {
+    format!("MEDIA#{ecode}")
+}
+
+/// Tokens: `MEDIA#<ecode>` / `<media id>`: one thing that an enterprise uploaded.
+pub fn media(ecode: &Ecode, id: &MediaId) -> Key {
+    Key::new(media_of(ecode), id.as_str())
+}
+
+/// Tokens: `WECHATMEDIA#<appid>#<name>` / `MEDIA`: WeChat's id of something of ours, with the lease under which it is got.
+pub fn wechat_media(account: &AccountId, name: &str) -> Key {
+    Key::new(format!("WECHATMEDIA#{account}#{name}"), "MEDIA")
+}
+
+/// Tokens: `INVITE#<appid>#<sha256 of the scene, hex>` / `INVITE`: whom a scan of a QR code binds.
+pub fn invitation(account: &AccountId, scene: &str) -> Key {
+    Key::new(format!("INVITE#{account}#{}", hash(scene)), "INVITE")
+}
+
 /// Tokens: `REPEAT#<owner>#<sha256 of what repeats, hex>` / `REPEAT`: which task a call made that may be repeated.
 pub fn repeat(owner: &Owner, what_hash: &str) -> Key {
     Key::new(format!("REPEAT#{owner}#{what_hash}"), "REPEAT")
@@ -495,6 +579,16 @@ mod tests {
         let due = |s, id| due(Timestamp::from_seconds(s), TaskId::new(id)).sk;
         assert!(due(5, 900) < due(6, 1) && due(6, 1) < due_until(Timestamp::from_seconds(6)));
         assert!(due_until(Timestamp::from_seconds(6)) < due(7, 0));
+    }
+
+    #[test]
+    fn a_bound_user_is_found_whatever_the_id() {
+        let (account, openid) = (AccountId::new("wx1"), OpenId::new("o1"));
+        let channel = ServiceChannelId::parse("portal-1").unwrap();
+        let key = bound(&account, &openid, &channel, "张三@x");
+        assert_eq!(parse_bound(&key.sk), Some((channel, "张三@x")));
+        assert_eq!(key.pk, user_by_openid(&account, &openid).pk);
+        assert_eq!(parse_bound("USER"), None);
     }
 
     #[test]

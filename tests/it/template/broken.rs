@@ -318,11 +318,14 @@ fn storage_that_is_open_forgets_or_never_forgets() {
         p.set("Bucket/Properties/PublicAccessBlockConfiguration/BlockPublicAcls", json!(false));
     });
     noticed(storage::bucket, "not encrypted", |p| p.remove("Bucket/Properties/BucketEncryption"));
-    noticed(storage::bucket, "forgets after Some(7) days", |p| {
+    noticed(storage::bucket, "`bodies/` after [7] days", |p| {
         p.set("Bucket/Properties/LifecycleConfiguration/Rules/0/ExpirationInDays", json!(7));
     });
-    noticed(storage::bucket, "forgets after None days", |p| {
+    noticed(storage::bucket, "`bodies/` after [] days", |p| {
         p.set("Bucket/Properties/LifecycleConfiguration/Rules/0/Status", json!("Disabled"));
+    });
+    noticed(storage::bucket, "forgets everything alike", |p| {
+        p.set("Bucket/Properties/LifecycleConfiguration/Rules/4/ExpirationInDays", json!(8));
     });
     noticed(storage::bucket, "without TLS", |p| p.remove("BucketPolicy"));
     noticed(storage::key, "deleted with the stack", |p| p.remove("SealKey/DeletionPolicy"));

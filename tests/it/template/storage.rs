@@ -2,7 +2,9 @@
 
 use super::project::{FUNCTION, Project, attribute, reference};
 use model::limits::TASK_RETENTION;
+use model::service::OBJECT_LIFE;
 use serde_json::json;
+use std::time::Duration;
 
 /// Tables are on demand, can be taken back to any moment, outlive the stack, and forget what has run out.
 pub(crate) fn tables(project: &Project) -> Vec<String> {
@@ -50,14 +52,24 @@ pub(crate) fn bucket(project: &Project) -> Vec<String> {
         wrong.push("Bucket is not encrypted".to_owned());
     }
     let rules = bucket["LifecycleConfiguration"]["Rules"].as_array().cloned().unwrap_or_default();
-    let days = rules
-        .iter()
-        .filter(|rule| rule["Status"] == "Enabled" && rule["Prefix"].is_null() && rule["Filter"].is_null())
-        .filter_map(|rule| rule["ExpirationInDays"].as_u64())
-        .min();
-    // S3 counts whole days from the midnight after: one more than the tasks' is never too early, and not much too late.
-    if days.map(|days| days * 86_400) != Some(TASK_RETENTION.as_secs() + 86_400) {
-        wrong.push(format!("Bucket forgets after {days:?} days, tasks after {} s", TASK_RETENTION.as_secs()));
+    // S3 counts whole days from the midnight after: one more than what an object is for is never too early, and not much
+    // too late.
+    let a_day_more = |life: Duration| life.as_secs() / 86_400 + 1;
+    for (prefix, days) in [
+        ("bodies/", a_day_more(TASK_RETENTION)),
+        ("audiences/", a_day_more(TASK_RETENTION)),
+        ("media/", OBJECT_LIFE.as_secs() / 86_400),
+        ("uploads/", 1),
+    ] {
+        let of_it = rules.iter().filter(|rule| rule["Status"] == "Enabled" && rule["Prefix"] == prefix);
+        let found: Vec<_> = of_it.filter_map(|rule| rule["ExpirationInDays"].as_u64()).collect();
+        if found != [days] {
+            wrong.push(format!("Bucket forgets `{prefix}` after {found:?} days, not {days}"));
+        }
+    }
+    // The earliest rule wins: one for everything would take what is in use.
+    if rules.iter().any(|rule| rule["Prefix"].is_null() && !rule["ExpirationInDays"].is_null()) {
+        wrong.push("Bucket forgets everything alike".to_owned());
     }
     let policy = project.properties("AWS::S3::BucketPolicy", "BucketPolicy");
     let statement = &policy["PolicyDocument"]["Statement"][0];

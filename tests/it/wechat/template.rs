@@ -120,7 +120,7 @@ async fn row_12_bodies_that_say_nothing() {
         assert_eq!(shop.send_bytes(body).await, code, "{body}");
     }
     assert_eq!(shop.send_bytes(format!("{{\"touser\":\"{}\"}}", "x".repeat(70_000))).await, 45002);
-    assert_eq!(shop.send_bytes(vec![b' '; 10 * 1024 * 1024 - 1]).await, 45002);
+    assert_eq!(shop.send_bytes(vec![b' '; 4 * 1024 * 1024]).await, 45002);
     assert!(shop.town.inbox().is_empty());
     shop.town.close().await;
 }

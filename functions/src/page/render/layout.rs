@@ -55,12 +55,19 @@ pub(super) fn message(view: &PageView<'_>, body: &Body) -> String {
                 @if let Some(host) = url.host_str() { span { (host) } }
             }
         }
+        (foot())
+    };
+    document(title, &content, body.has_copy_button())
+}
+
+/// What every page of a stranger's words ends in.
+pub(super) fn foot() -> Markup {
+    html! {
         footer class="foot" {
             p { "内容由发送方提供，请勿轻信索要密码、验证码或转账的消息。页面保留 7 天。" }
             p lang="en" { "Written by the sender; never give away passwords or codes. Kept for 7 days." }
         }
-    };
-    document(title, &content, body.has_copy_button())
+    }
 }
 
 /// The document in place of a message that is not there.
@@ -76,7 +83,7 @@ pub(super) fn gone() -> String {
 }
 
 /// The frame of every page. The address of a page is its key, so it is told to nobody: no referrer, no search engine.
-fn document(title: &str, content: &Markup, with_script: bool) -> String {
+pub(super) fn document(title: &str, content: &Markup, with_script: bool) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="zh-CN" {

@@ -5,6 +5,7 @@
 //! our own by its hash, and the `sandbox` directive gives the page an origin of its own, so that it could not reach
 //! anything of ours even if a script ran.
 
+mod articles;
 mod follow;
 mod layout;
 mod markdown;
@@ -13,6 +14,7 @@ mod rich;
 mod summary;
 mod text;
 
+pub use articles::{ArticleView, articles_page};
 pub use follow::{FollowView, closed_code_page, follow_page};
 pub use summary::{SUMMARY_CHARS, default_summary};
 

@@ -9,6 +9,7 @@ use model::follow::{FollowOutcome, Followed, Source};
 use model::ids::{AppId, Uid};
 use model::qrcode::{CodeKey, QrCode, Way};
 use store::StoreError;
+use store::bindings::{Accepted, Invitation};
 use store::callbacks::Recorded;
 use store::following::Wish;
 use tracing::warn;
@@ -16,6 +17,7 @@ use tracing::warn;
 impl Doing<'_> {
     /// The person follows the account, perhaps by scanning one of our codes.
     pub(super) async fn subscribed(&self, scene: Option<&str>) -> Result<String, StoreError> {
+        self.store.bound.restore(self.account, &self.inbound.from).await?;
         let Some(scene) = scene else {
             let uid = self.person().await?;
             return Ok(words::welcome(&uid));
@@ -26,7 +28,7 @@ impl Doing<'_> {
     /// The person scanned a code.
     pub(super) async fn scanned(&self, scene: &str) -> Result<Option<String>, StoreError> {
         let uid = self.person().await?;
-        let Some((key, way)) = CodeKey::of_scene(scene) else { return Ok(Some(words::unknown_code())) };
+        let Some((key, way)) = CodeKey::of_scene(scene) else { return self.invited(scene).await.map(Some) };
         let found = self.store.codes.get(&key, self.context.clock.now()).await?.map(|state| state.code);
         let Some(code) = found else { return Ok(Some(words::unknown_code())) };
         if !code.is_open(self.inbound.at) {
@@ -48,6 +50,20 @@ impl Doing<'_> {
                 Ok(Some(prompt(&app, code.followed, &name)))
             }
             (None, FollowOutcome::Already(_)) => Ok(Some(words::already(&name))),
+        }
+    }
+
+    /// A code of an enterprise, whose scene is the id of one of its users: whoever scans it first is that user.
+    async fn invited(&self, scene: &str) -> Result<String, StoreError> {
+        let (openid, at) = (&self.inbound.from, self.inbound.at);
+        match self.store.invitations.accept(self.account, scene, openid, at).await? {
+            Accepted::No => Ok(words::unknown_code()),
+            Accepted::Over => Ok(words::expired_code()),
+            Accepted::Yes(invitation) => {
+                let Invitation { channel, user, .. } = invitation;
+                self.store.bindings.bind(self.account, &channel, &user, openid, at).await?;
+                Ok(words::bound())
+            }
         }
     }
 

@@ -14,8 +14,9 @@ pub(crate) mod words;
 use gateway::Context;
 use model::app::AppProfile;
 use model::ids::{AccountId, AppId, Uid};
-use model::inbound::{FinishedAs, Happening, Inbound};
+use model::inbound::{Happening, Inbound};
 use store::apps::{Apps, TopicNames, Topics};
+use store::bindings::{BindingEraser, BindingWriter, Invitations};
 use store::callbacks::CallbackWriter;
 use store::followers::Followers;
 use store::following::Following;
@@ -44,13 +45,17 @@ capabilities! {
         callbacks: CallbackWriter,
         receipts: ReceiptWriter,
         windows: WindowWriter,
+        /// Whom the codes of enterprises bind.
+        invitations: Invitations,
+        bindings: BindingWriter,
+        bound: BindingEraser,
     }
 }
 
 /// Whether anything is to be done about an event. Most are finish events that report what the record says already.
 pub(crate) fn is_to_be_done(inbound: &Inbound) -> bool {
     match &inbound.what {
-        Happening::Finished { messages } => messages.iter().any(|finished| finished.end != FinishedAs::Delivered),
+        Happening::Finished { messages } => messages.iter().any(finished::is_news),
         Happening::Other { .. } => false,
         // It opens a window, as a text does.
         Happening::OtherMessage { .. } => true,
@@ -83,6 +88,7 @@ pub(crate) async fn act(
             // Fan-out passes over who is unreachable. What waits for its next attempt meets WeChat's own refusal, which
             // ends it.
             store.people.depart(account, &inbound.from, inbound.at).await?;
+            store.bound.erase(account, &inbound.from).await?;
             None
         }
         Happening::Text { content } => doing.typed(content).await?,

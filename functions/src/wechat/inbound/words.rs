@@ -60,6 +60,10 @@ pub(super) fn unknown_code() -> String {
     "这个二维码无效，请联系提供者。".to_owned()
 }
 
+pub(super) fn bound() -> String {
+    "绑定成功，之后的消息会发送到这里。".to_owned()
+}
+
 pub(super) fn expired_code() -> String {
     "这个二维码已过期，请联系提供者重新生成。".to_owned()
 }

@@ -1,6 +1,6 @@
 //! POST /api/v4/pushes/wechat: an article or a template message to many openids; GET …/{id}: what became of it.
 
-mod outcome;
+pub(crate) mod outcome;
 mod submission;
 
 use super::accept::{AcceptStore, Acceptance, accept};

@@ -63,8 +63,8 @@ pub(super) async fn tell(
     Ok(Reply::json(StatusCode::OK, &answer).header(header::CACHE_CONTROL, "no-store"))
 }
 
-/// State and counts of the whole push.
-fn progress(task: &Task, records: &[&Kept]) -> (Value, Value) {
+/// State and counts of the direct part of a task.
+pub(crate) fn progress(task: &Task, records: &[&Kept]) -> (Value, Value) {
     let mut tally = Tally::default();
     for kept in records {
         tally.add_all(&kept.record.tally());

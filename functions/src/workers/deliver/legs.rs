@@ -90,7 +90,7 @@ mod tests {
             legs: vec![ChannelKind::WechatCustom, ChannelKind::WechatTemplate],
             account,
             accepted_ms: Timestamp::default(),
-            message: Message::Wechat(WechatMessage { naming, content: Box::default() }),
+            message: Message::Wechat(WechatMessage { naming, content: Box::default(), media: None }),
             recipients: (0..4)
                 .map(|slot| Recipient { slot, address: Address::Wechat(OpenId::new("o")), quota_uid: None })
                 .collect(),

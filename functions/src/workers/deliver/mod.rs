@@ -18,6 +18,7 @@
 //! of two at the same moment one waits.
 
 mod legs;
+mod media;
 mod phone;
 mod recorder;
 mod rest;
@@ -29,6 +30,7 @@ use gateway::error::causes;
 use gateway::metrics::Metric;
 use gateway::{Context, Function, Invocation, WorkerError, queue_function};
 use legs::{Away, Legs, Turn};
+use media::Showing;
 use model::audience::Recipient;
 use model::batch::Batch;
 use model::channel::ChannelKind;
@@ -57,12 +59,14 @@ use store::claims::{Claimed, Claims};
 use store::devices::DeadTokens;
 use store::due::DueWriter;
 use store::follows::Marker;
+use store::media::{MediaBytes, MediaReader};
 use store::own::{Line, Online, Outbox};
 use store::queue::{BatchMessage, Batches};
 use store::quotas::Quotas;
 use store::records::{Kept, RecordReader, RecordWriter};
 use store::statistics::Statistics;
 use store::tokens::UpstreamTokens;
+use store::wechat_media::WechatMedia;
 use store::windows::Windows;
 use tokio::sync::OwnedMutexGuard;
 use tracing::{info, warn};
@@ -89,6 +93,10 @@ capabilities! {
         marker: Marker,
         dead: DeadTokens,
         quotas: Quotas,
+        /// What messages of enterprises show, and WeChat's ids of it.
+        media: MediaReader,
+        media_bytes: MediaBytes,
+        wechat_media: WechatMedia,
     }
 }
 
@@ -167,7 +175,8 @@ impl Delivery<'_> {
                 let mut sent = match self.credentials().await? {
                     Some(credentials) => {
                         let permits = self.context.in_flight(self.batch.channel);
-                        sending::send(self, invocation, &credentials, permits, &mut recorder, &pending, probing).await?
+                        let showing = Showing::new(self, &credentials);
+                        sending::send(self, invocation, &showing, permits, &mut recorder, &pending, probing).await?
                     }
                     None => {
                         warn!(account = %self.batch.account, "the account does not exist; its messages wait");
@@ -192,7 +201,7 @@ impl Delivery<'_> {
     fn kept_back(&self, now: Timestamp) -> Option<Timestamp> {
         match &self.batch.message {
             Message::Push(push) => push.notification.held_until(self.batch.channel, now),
-            Message::Notice(_) | Message::Wechat(_) => None,
+            Message::Notice(_) | Message::Wechat(_) | Message::Mass(_) => None,
         }
     }
 
@@ -436,7 +445,7 @@ impl Delivery<'_> {
         let life = self.batch.accepted_ms.plus(MESSAGE_LIFE);
         match &self.batch.message {
             Message::Push(push) => push.notification.show_end.map_or(life, |end| end.min(life)),
-            Message::Notice(_) | Message::Wechat(_) => life,
+            Message::Notice(_) | Message::Wechat(_) | Message::Mass(_) => life,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Delivery;
 use super::legs::{Away, Turn};
+use super::media::Showing;
 use super::recorder::Recorder;
 use futures::stream::{FuturesUnordered, StreamExt};
 use gateway::metrics::Metric;
@@ -13,7 +14,6 @@ use model::clock::Timestamp;
 use model::ids::{DeviceToken, OpenId};
 use model::outcome::{Attempt, BREAKER_OPEN, Decision, Outcome, decide};
 use model::record::{Entry, State};
-use provider::channel::{Call, Credentials};
 use provider::vendor::guard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl Again {
 pub(super) async fn send(
     delivery: &Delivery<'_>,
     invocation: &Invocation,
-    credentials: &Credentials,
+    showing: &Showing<'_>,
     permits: Arc<Semaphore>,
     recorder: &mut Recorder,
     pending: &[Turn],
@@ -114,8 +114,8 @@ pub(super) async fn send(
                 let wait = tokio::time::timeout(invocation.left(MARGIN), permits.acquire_owned());
                 // The semaphore is never closed; were it, the call would go out all the same.
                 let Ok(_permit) = wait.await else { return (turns, None) };
-                let call = channel.send(Call { message: &batch.message, recipients: &recipients, credentials });
-                let attempts = tokio::time::timeout(invocation.left(LAST_MARGIN), call).await;
+                let attempts =
+                    tokio::time::timeout(invocation.left(LAST_MARGIN), showing.send(channel, &recipients)).await;
                 (turns, Some(attempts.unwrap_or_default()))
             });
         }

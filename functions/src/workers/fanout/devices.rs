@@ -177,7 +177,7 @@ impl Run<'_> {
 
     /// About how much the message takes of a queue message.
     fn message_bytes(&self) -> usize {
-        serde_json::to_vec(&self.message()).map_or(0, |bytes| bytes.len() * 11 / 10 + 1_000)
+        serde_json::to_vec(&self.message).map_or(0, |bytes| bytes.len() * 11 / 10 + 1_000)
     }
 
     /// Cuts devices at the plan's boundaries and sends the batches whose time has come. `kept_back` becomes the moment at
@@ -268,7 +268,7 @@ impl Run<'_> {
             legs: task.legs.clone(),
             account: Scope::new(app.clone(), route.environment).account(),
             accepted_ms: task.begins(),
-            message: self.message(),
+            message: self.message.clone(),
             recipients,
             attempt: 1,
             topic: None,

@@ -8,7 +8,7 @@
 //! | field | meaning |
 //! |---|---|
 //! | `channel` | a channel as the inbox names it, or an upstream (`wechat`) for all of its channels |
-//! | `operation` | `"send"` (default) or `"token"` |
+//! | `operation` | `"send"` (default), `"token"`, or `"upload"` of what messages show |
 //! | `recipient` | only sends to this one |
 //! | `status` | answer this HTTP status, 200 to 599, with an HTML page instead of the upstream's JSON |
 //! | `retry_after` | with `status`: the header `Retry-After`, in seconds |
@@ -40,6 +40,8 @@ pub enum FaultOperation {
     Token,
     /// Handing over a message.
     Send,
+    /// Bringing over what a message shows: a file, an article.
+    Upload,
 }
 
 impl FaultOperation {
@@ -49,6 +51,7 @@ impl FaultOperation {
         match self {
             Self::Token => "token",
             Self::Send => "send",
+            Self::Upload => "upload",
         }
     }
 }

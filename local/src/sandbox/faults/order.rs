@@ -97,10 +97,10 @@ fn channel(order: &Map<String, Value>) -> Result<String, FaultError> {
 fn operation(order: &Map<String, Value>) -> Result<FaultOperation, FaultError> {
     match order.get("operation") {
         None => Ok(FaultOperation::Send),
-        Some(word) => [FaultOperation::Token, FaultOperation::Send]
+        Some(word) => [FaultOperation::Token, FaultOperation::Send, FaultOperation::Upload]
             .into_iter()
             .find(|operation| word == operation.as_str())
-            .ok_or_else(|| wrong("operation", "\"send\" or \"token\"")),
+            .ok_or_else(|| wrong("operation", "\"send\", \"token\" or \"upload\"")),
     }
 }
 

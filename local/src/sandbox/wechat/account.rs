@@ -4,7 +4,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use model::clock::Day;
 
+use super::draft::Drafts;
 use super::held::Tokens;
+use super::mass::Mass;
+use super::media::Library;
 use super::people::People;
 use super::qrcode::Scenes;
 use super::refusal::Refusal;
@@ -35,6 +38,12 @@ pub(super) struct State {
     pub(super) quota: Quota,
     /// Customer-service messages of the day.
     pub(super) custom_quota: Quota,
+    /// What was uploaded.
+    pub(super) library: Library,
+    /// Articles that wait to be sent.
+    pub(super) drafts: Drafts,
+    /// Messages to everybody.
+    pub(super) mass: Mass,
     /// Messages with a `client_msg_id`.
     pub(super) repeats: Repeats,
     /// The last msgid given out.
@@ -44,8 +53,7 @@ pub(super) struct State {
 impl Account {
     /// An account to which nothing has happened.
     pub(super) fn new(given: WechatAccount) -> Self {
-        let of_day = |limit| Quota { limit, day: Day::from_number(0), used: 0 };
-        let (quota, custom_quota) = (of_day(given.daily_quota), of_day(CUSTOM_PER_DAY));
+        let (quota, custom_quota) = (Quota::of(given.daily_quota), Quota::of(CUSTOM_PER_DAY));
         Self {
             given,
             state: Mutex::new(State {
@@ -55,6 +63,9 @@ impl Account {
                 scenes: Scenes::default(),
                 quota,
                 custom_quota,
+                library: Library::default(),
+                drafts: Drafts::default(),
+                mass: Mass::default(),
                 repeats: Repeats::default(),
                 last_msgid: 0,
             }),
@@ -99,6 +110,11 @@ pub(super) struct Quota {
 }
 
 impl Quota {
+    /// So many a day.
+    pub(super) fn of(limit: u64) -> Self {
+        Self { limit, day: Day::from_number(0), used: 0 }
+    }
+
     /// Whether one more may be sent.
     pub(super) fn check(&mut self, now_ms: i64) -> Result<(), Refusal> {
         let today = beijing_day(now_ms);

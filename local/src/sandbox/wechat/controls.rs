@@ -74,6 +74,24 @@ impl WechatControls<'_> {
         self.account.state().custom_quota.limit = messages;
     }
 
+    /// How many uploads, permanent materials and drafts were made for the account.
+    #[must_use]
+    pub fn media_made(&self) -> (u64, u64, u64) {
+        let state = self.account.state();
+        let (uploads, materials) = state.library.made();
+        (uploads, materials, state.drafts.made)
+    }
+
+    /// Everything that was uploaded is unknown from now on: messages with it are answered 40007.
+    pub fn forget_media(&self) {
+        self.account.state().library.forget();
+    }
+
+    /// Every draft is unknown from now on.
+    pub fn forget_drafts(&self) {
+        self.account.state().drafts.by_id.clear();
+    }
+
     /// Whether the openid follows.
     fn move_to(&self, openid: &str, follows: bool) {
         self.account.state().people.of(openid).follows = Some(follows);

@@ -3,7 +3,8 @@
 //! Body `{"touser","msgtype","<msgtype>":{…}}`, answer `{"errcode":0,"errmsg":"ok"}`: no id, and no repeat is recognised.
 //!
 //! Checks, first failure answers: token 41001, 40014, 40001, 42001; method 43002; body 44002, 47001, 40033; recipient
-//! 40003, 43004; type 40008, its object 47001; text 44004 empty, 45002 above 2,048 bytes; media 41006 without an id;
+//! 40003, 43004; type 40008, its object 47001; text 44004 empty, 45002 above 2,048 bytes; media 41006 without an id, 40007 when it is no
+//! upload of the account and type, or has expired;
 //! articles 45162 no array, 45008 not exactly one, 45003 without a title; windows 45015, 45047; quota 45009.
 //!
 //! Windows: five messages within 48 hours of a person's message, three within a minute of a follow, a scan or a tap.
@@ -70,6 +71,9 @@ fn accept(sandbox: &Sandbox, access_token: &str, method: &Method, body: &[u8]) -
     let openid = request.get("touser").and_then(Value::as_str).unwrap_or("");
     account.reachable(&state, openid)?;
     let (title, shown) = check(&request)?;
+    if let Some((kind, id)) = media(&request) {
+        state.library.check(id, kind, now_ms)?;
+    }
     let answered = window(state.people.of(openid), now_ms)?;
     state.custom_quota.check(now_ms)?;
     let one_line = text.replace(['\r', '\n'], " ");
@@ -87,6 +91,12 @@ fn accept(sandbox: &Sandbox, access_token: &str, method: &Method, body: &[u8]) -
     state.custom_quota.count();
     *state.people.of(openid).answered.entry(answered).or_default() += 1;
     Ok(())
+}
+
+/// The upload that a picture or a recording shows.
+fn media(request: &Map<String, Value>) -> Option<(&str, &str)> {
+    let kind = request.get("msgtype")?.as_str().filter(|kind| matches!(*kind, "image" | "voice"))?;
+    Some((kind, request.get(kind)?.get("media_id")?.as_str()?))
 }
 
 /// What the recipient reads: a title and a body.

@@ -9,18 +9,24 @@
 //! | `POST /cgi-bin/message/template/send` | [`template`]; how it ended is told later, see [`finish`] |
 //! | `POST /cgi-bin/message/custom/send` | [`custom`] |
 //! | `POST /cgi-bin/message/subscribe/send` | [`subscribe`] |
+//! | `POST /cgi-bin/media/upload`, `POST /cgi-bin/material/add_material` | [`media`] |
+//! | `POST /cgi-bin/draft/add` | [`draft`] |
+//! | `POST /cgi-bin/message/mass/sendall` | [`mass`] |
 //! | `POST /cgi-bin/qrcode/create`, `GET /cgi-bin/showqrcode` | [`qrcode`] |
 //!
 //! The other direction, what people do and WeChat tells the gateway, is on the page of [`user`].
 //!
-//! Not enforced: the caller's IP whitelist, frozen secrets, and limits per minute. They are faults to order: 40164, 40243
+//! Not enforced: the caller's IP whitelist, frozen secrets, and limits per minute but those of mass messages. They are faults to order: 40164, 40243
 //! and 45011, which are answered in WeChat's own words.
 
 mod account;
 mod controls;
 mod custom;
+mod draft;
 mod finish;
 mod held;
+mod mass;
+mod media;
 mod people;
 mod qrcode;
 mod refusal;
@@ -36,6 +42,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::any;
 use serde::Serialize;
 
@@ -43,6 +50,7 @@ use self::account::Account;
 pub use self::controls::{TokenFetches, WechatControls};
 pub(super) use self::finish::Endings;
 pub use self::finish::FINISH_AFTER;
+pub use self::mass::MassAnswer;
 pub use self::people::Opening;
 use self::people::PeopleFile;
 use self::refusal::Refusal;
@@ -57,7 +65,7 @@ use super::world::WechatAccount;
 pub(super) const SERVICE: &str = "wechat";
 
 /// The channels this stand-in receives.
-pub(super) const CHANNELS: &[&str] = &[template::CHANNEL, custom::CHANNEL, subscribe::CHANNEL];
+pub(super) const CHANNELS: &[&str] = &[template::CHANNEL, custom::CHANNEL, subscribe::CHANNEL, mass::CHANNEL];
 
 /// Those whose messages are followed by a finish event.
 pub(super) const FINISHED: &[&str] = &[template::CHANNEL];
@@ -73,6 +81,13 @@ pub(super) fn routes() -> Router<Arc<Sandbox>> {
         .route("/cgi-bin/message/template/send", any(template::send))
         .route("/cgi-bin/message/custom/send", any(custom::send))
         .route("/cgi-bin/message/subscribe/send", any(subscribe::send))
+        .route("/cgi-bin/media/upload", any(media::upload).layer(DefaultBodyLimit::max(media::BODY_BYTES)))
+        .route(
+            "/cgi-bin/material/add_material",
+            any(media::add_material).layer(DefaultBodyLimit::max(media::BODY_BYTES)),
+        )
+        .route("/cgi-bin/draft/add", any(draft::add))
+        .route("/cgi-bin/message/mass/sendall", any(mass::send_all))
         .route("/cgi-bin/qrcode/create", any(qrcode::create))
         .route("/cgi-bin/showqrcode", any(qrcode::show))
 }
@@ -95,6 +110,7 @@ impl Wechat {
     ) -> io::Result<Self> {
         let accounts: Vec<Account> = accounts.into_iter().map(Account::new).collect();
         repeats::restore(&accounts, inbox, now_ms)?;
+        mass::restore(&accounts, inbox, now_ms)?;
         let people = folder.map(PeopleFile::new);
         if let Some(file) = &people {
             for (appid, openid, follows) in file.read()? {

@@ -83,6 +83,43 @@ pub(super) enum Refusal {
     WindowUsedUp,
     /// 45162: no array
     ArticlesForm,
+    /// 40004
+    MediaType,
+    /// 40005
+    FileType,
+    /// 40007: unknown, expired, of another account or of another type
+    MediaId,
+    /// 40035: a bad parameter
+    Parameter,
+    /// 40137
+    ImageFormat,
+    /// 41005
+    MediaDataMissing,
+    /// 44001
+    MediaEmpty,
+    /// 45001
+    MediaSize,
+    /// 45004
+    DescriptionSize,
+    /// 45005
+    UrlSize,
+    /// 45007
+    VoiceLength,
+    /// 45011
+    CallsPerMinute,
+    /// 45028: no messages to everybody are left for today or this month
+    MassQuota,
+    /// 45066: a repeat within a minute
+    RepeatedSoon,
+    /// 45067
+    MessageIdSize,
+    /// 45110
+    AuthorSize,
+    /// 45065: the message that this one repeats has this id
+    Repeated {
+        /// The id.
+        msg_id: i64,
+    },
     /// A code that a fault ordered.
     Ordered(i64),
 }
@@ -125,6 +162,23 @@ impl Refusal {
             Self::WindowClosed => 45015,
             Self::WindowUsedUp => 45047,
             Self::ArticlesForm => 45162,
+            Self::MediaType => 40004,
+            Self::FileType => 40005,
+            Self::MediaId => 40007,
+            Self::Parameter => 40035,
+            Self::ImageFormat => 40137,
+            Self::MediaDataMissing => 41005,
+            Self::MediaEmpty => 44001,
+            Self::MediaSize => 45001,
+            Self::DescriptionSize => 45004,
+            Self::UrlSize => 45005,
+            Self::VoiceLength => 45007,
+            Self::CallsPerMinute => 45011,
+            Self::MassQuota => 45028,
+            Self::RepeatedSoon => 45066,
+            Self::MessageIdSize => 45067,
+            Self::AuthorSize => 45110,
+            Self::Repeated { .. } => 45065,
             Self::Ordered(code) => *code,
         }
     }
@@ -173,16 +227,36 @@ impl Refusal {
             Self::WindowClosed => "response out of time limit or subscription is canceled".to_owned(),
             Self::WindowUsedUp => "out of response count limit".to_owned(),
             Self::ArticlesForm => "invalid articles".to_owned(),
+            Self::MediaType => "invalid media type".to_owned(),
+            Self::FileType => "invalid file type".to_owned(),
+            Self::MediaId => "invalid media_id".to_owned(),
+            Self::Parameter => "invalid parameter".to_owned(),
+            Self::ImageFormat => "invalid image format".to_owned(),
+            Self::MediaDataMissing => "media data missing".to_owned(),
+            Self::MediaEmpty => "empty media data".to_owned(),
+            Self::MediaSize => "media size out of limit".to_owned(),
+            Self::DescriptionSize => "description size out of limit".to_owned(),
+            Self::UrlSize => "url size out of limit".to_owned(),
+            Self::VoiceLength => "playtime out of limit".to_owned(),
+            Self::CallsPerMinute => "api minute-quota reach limit, must slower, retry next minute".to_owned(),
+            Self::MassQuota => "has no masssend quota".to_owned(),
+            Self::RepeatedSoon => "same clientmsgid retry too fast".to_owned(),
+            Self::MessageIdSize => "clientmsgid size out of limit".to_owned(),
+            Self::AuthorSize => "author size out of limit".to_owned(),
+            Self::Repeated { .. } => "clientmsgid exist".to_owned(),
             Self::Ordered(code) => ordered(*code).to_owned(),
         }
     }
 
     /// The answer: HTTP 200, `{"errcode","errmsg"}`, the text ending in a fresh rid.
     pub(super) fn reply(&self) -> Reply {
-        let answer = serde_json::json!({
+        let mut answer = serde_json::json!({
             "errcode": self.code(),
             "errmsg": format!("{} rid: {}", self.text(), rid()),
         });
+        if let Self::Repeated { msg_id } = self {
+            answer["msg_id"] = serde_json::json!(msg_id);
+        }
         Reply { status: StatusCode::OK, content_type: CONTENT_TYPE, retry_after: None, body: answer.to_string() }
     }
 }

@@ -6,6 +6,8 @@
 //! | `POST /sandbox/wechat/{account}/events` | somebody acts |
 //! | `GET /sandbox/wechat/{account}/people?openid=` | whether they follow, and what they did |
 //! | `PUT /sandbox/wechat/{account}/callback` | the "server configuration" of WeChat's console |
+//! | `POST /sandbox/wechat/{account}/mass` | an administrator's word on mass messages, see [`mass`] |
+//! | `GET /sandbox/wechat/{account}/media/{media_id}` | what was uploaded, see [`media`] |
 //!
 //! An act is `{"openid","event","scene"?,"content"?,"key"?}` with `event` one of `subscribe`, `unsubscribe`, `SCAN`, `text`,
 //! `CLICK`, `VIEW`; `scene` may be what a QR code of `qrcode/create` encodes. As at WeChat, who scans and does not follow
@@ -35,8 +37,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::account::Account;
-use super::parameter;
 use super::people::Opening;
+use super::{mass, media, parameter};
 use crate::sandbox::Sandbox;
 use crate::sandbox::controls::refused;
 use crate::sandbox::inbox::Entry;
@@ -62,6 +64,8 @@ pub(in crate::sandbox) fn routes() -> Router<Arc<Sandbox>> {
         .route("/sandbox/wechat/{account}/events", routing::post(act))
         .route("/sandbox/wechat/{account}/people", routing::get(person))
         .route("/sandbox/wechat/{account}/callback", routing::put(configure))
+        .route("/sandbox/wechat/{account}/mass", routing::post(mass::word))
+        .route("/sandbox/wechat/{account}/media/{media_id}", routing::get(media::show))
 }
 
 /// What WeChat's console knows of the gateway.

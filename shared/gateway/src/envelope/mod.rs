@@ -4,6 +4,7 @@ pub mod admin;
 pub mod cgi;
 pub mod mobile;
 pub mod push;
+pub mod service;
 pub mod wxpusher;
 
 use crate::error::ApiError;
@@ -17,6 +18,7 @@ pub fn error_reply(family: Family, path: &str, error: &ApiError, request_id: &st
         Family::Cgi => cgi::error(error, request_id),
         Family::Push => push::error(error),
         Family::Mobile => mobile::error(error),
+        Family::Service => service::error(path, error),
         Family::Wxpusher => wxpusher::error(path, error),
         Family::Page => page_error(error),
         Family::WechatEvent => wechat_event_error(error),

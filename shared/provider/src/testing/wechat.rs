@@ -4,6 +4,8 @@ use super::server::{Reply, Seen, Server};
 use super::{ManualClock, MemoryLines, MemoryVault};
 use crate::channel::{Call, Channel, Credentials, Registry, Settings};
 use crate::http::{HttpClient, HttpSettings};
+use crate::wechat::CallError;
+use crate::wechat::media::File;
 use model::account::{NoticeField, NoticePart, NoticeTemplate, WechatAccount};
 use model::audience::Recipient;
 use model::channel::{Address, ChannelKind};
@@ -12,6 +14,7 @@ use model::ids::{AccountId, MessageId, OpenId};
 use model::message::{Message, Naming, Notice};
 use model::outcome::Attempt;
 use model::secret::Secret;
+use model::service::MediaKind;
 use model::wechat::{Article, CustomMessage, News, SubscribeMessage, TemplateValue, WechatContent, WechatMessage};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +24,8 @@ use std::time::Duration;
 pub(crate) const SEND: &str = "/cgi-bin/message/template/send";
 pub(crate) const CUSTOM: &str = "/cgi-bin/message/custom/send";
 pub(crate) const SUBSCRIBE: &str = "/cgi-bin/message/subscribe/send";
+pub(crate) const MASS: &str = "/cgi-bin/message/mass/sendall";
+pub(crate) const UPLOAD: &str = "/cgi-bin/media/upload";
 pub(crate) const TOKEN: &str = "/cgi-bin/stable_token";
 pub(crate) const MSGID: u64 = 3_717_005_636_572_528_642;
 /// 20 s into a minute, before midnight in Beijing.
@@ -51,7 +56,7 @@ impl Script {
                 let number = self.token.fetch_add(u64::from(force), Ordering::SeqCst) + u64::from(force);
                 (&self.tokens, Reply::json(format!(r#"{{"access_token":"t/{number}+","expires_in":7200}}"#)))
             }
-            SEND | CUSTOM | SUBSCRIBE => {
+            SEND | CUSTOM | SUBSCRIBE | MASS | UPLOAD => {
                 (&self.sends, Reply::json(format!(r#"{{"errcode":0,"errmsg":"ok","msgid":{MSGID}}}"#)))
             }
             _ => return Reply::status(404),
@@ -107,12 +112,18 @@ impl FakeWechat {
 
     /// Sends `content` to one recipient through a channel.
     pub(crate) async fn send_message(&self, channel: ChannelKind, content: WechatContent) -> Attempt {
-        let message = Message::Wechat(WechatMessage { naming: notice().naming, content: Box::new(content) });
+        let message =
+            Message::Wechat(WechatMessage { naming: notice().naming, content: Box::new(content), media: None });
         let (recipients, credentials) = ([recipient(0)], Credentials::Wechat(keyword_account()));
         let call = Call { message: &message, recipients: &recipients, credentials: &credentials };
         let mut attempts = self.registry.channel(channel).send(call).await;
         assert_eq!(attempts.len(), 1);
         attempts.remove(0)
+    }
+
+    /// Uploads a file; WeChat's id of it.
+    pub(crate) async fn upload(&self, kind: MediaKind, file: &File) -> Result<String, CallError> {
+        crate::wechat::media::upload(self.registry.wechat(), &keyword_account(), kind, file).await
     }
 
     pub(crate) fn sends(&self) -> Vec<Seen> {

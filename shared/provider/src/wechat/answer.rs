@@ -26,7 +26,10 @@ impl Answer {
             None | Some(Value::Null) => Ok(answer),
             Some(errcode) => match integer(errcode) {
                 Some(0) => Ok(answer),
-                Some(code) => Err(CallError::Code { code, message: answer.message() }),
+                Some(code) => {
+                    let accepted = answer.number("msg_id").ok();
+                    Err(CallError::Code { code, message: answer.message(), accepted })
+                }
                 None => Err(CallError::Incomplete { field: "errcode" }),
             },
         }

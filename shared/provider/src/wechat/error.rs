@@ -177,6 +177,8 @@ pub enum CallError {
         code: i64,
         /// WeChat's text. It may name the caller's address or a template key; it holds no secret. Log it, never read it.
         message: String,
+        /// WeChat's id of the message that this one repeats (45065).
+        accepted: Option<u64>,
     },
     /// WeChat says that all is well but leaves out what the call must return.
     #[error("`{field}` is missing from the answer")]

@@ -6,7 +6,9 @@
 mod answer;
 mod batch;
 mod client;
+pub mod draft;
 pub mod error;
+pub mod media;
 mod qrcode;
 mod report;
 mod token;

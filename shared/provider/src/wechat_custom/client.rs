@@ -18,7 +18,7 @@ pub(super) async fn deliver(
 ) -> Attempt {
     let form = match message {
         Message::Wechat(message) => message.content.custom.as_ref(),
-        Message::Notice(_) | Message::Push(_) => None,
+        Message::Notice(_) | Message::Push(_) | Message::Mass(_) => None,
     };
     let Some(form) = form else { return error::no_form() };
     if let Some(attempt) = error::too_large(form) {

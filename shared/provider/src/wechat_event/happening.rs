@@ -3,7 +3,7 @@
 use super::body::{BodyError, text};
 use model::clock::Timestamp;
 use model::ids::OpenId;
-use model::inbound::{Finished, FinishedAs, Happening, Inbound};
+use model::inbound::{Finished, FinishedAs, Happening, Inbound, MassCounts};
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
@@ -58,7 +58,11 @@ fn happened(fields: &Value, event: String, event_key: String) -> Result<Happenin
         "scan" => Happening::Scan { scene: event_key },
         "click" => Happening::Click { key: event_key },
         // A mass message went out when WeChat says so; `err(n)` is its reason for not sending at all.
-        "templatesendjobfinish" | "masssendjobfinish" => Happening::Finished { messages: vec![finished(fields)?] },
+        "templatesendjobfinish" => Happening::Finished { messages: vec![finished(fields)?] },
+        "masssendjobfinish" => {
+            let ended = Finished { counts: Some(mass_counts(fields)), ..finished(fields)? };
+            Happening::Finished { messages: vec![ended] }
+        }
         "subscribe_msg_sent_event" => Happening::Finished { messages: sent_subscriptions(fields) },
         _ => Happening::Other { event },
     })
@@ -68,7 +72,18 @@ fn happened(fields: &Value, event: String, event_key: String) -> Result<Happenin
 fn finished(fields: &Value) -> Result<Finished, BodyError> {
     let end = FinishedAs::from_status(&text(fields, "Status"));
     let msgid = text(fields, "MsgID").trim().parse();
-    msgid.map(|msgid| Finished { msgid, end }).map_err(|_| BodyError::Malformed("`MsgID` is no number"))
+    msgid.map(|msgid| Finished { msgid, end, counts: None }).map_err(|_| BodyError::Malformed("`MsgID` is no number"))
+}
+
+/// How many people a mass message reached. A count that is missing is none.
+fn mass_counts(fields: &Value) -> MassCounts {
+    let count = |name: &str| text(fields, name).trim().parse().unwrap_or(0);
+    MassCounts {
+        total: count("TotalCount"),
+        filtered: count("FilterCount"),
+        sent: count("SentCount"),
+        errors: count("ErrorCount"),
+    }
 }
 
 /// What became of a mini program's subscription messages: an object, or several of them in an array. JSON bodies have
@@ -88,7 +103,7 @@ fn sent_subscriptions(fields: &Value) -> Vec<Finished> {
             "" | "0" => FinishedAs::Delivered,
             _ => FinishedAs::Failed { text: words() },
         };
-        Some(Finished { msgid, end })
+        Some(Finished { msgid, end, counts: None })
     };
     entries.iter().filter_map(read).collect()
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use model::account::{CallbackMode, WechatCallback};
 use model::clock::Timestamp;
 use model::ids::{AccountId, OpenId};
-use model::inbound::{Finished, FinishedAs, Happening, Inbound};
+use model::inbound::{Finished, FinishedAs, Happening, Inbound, MassCounts};
 use model::secret::Secret;
 
 const APPID: &str = "wxb11529c136998cb6";
@@ -374,13 +374,17 @@ fn row_55_finish_events_name_their_message_by_msgid() {
         ("failed:user block", FinishedAs::UserBlocked),
         ("failed: system failed", FinishedAs::SystemFailed),
     ] {
-        let expected = Happening::Finished { messages: vec![Finished { msgid: 3_717_005_636_572_528_642, end }] };
+        let expected =
+            Happening::Finished { messages: vec![Finished { msgid: 3_717_005_636_572_528_642, end, counts: None }] };
         assert_eq!(finish(status).what, expected, "{status}");
     }
-    let mass =
-        event("MASSSENDJOBFINISH", "<MsgID>1000001625</MsgID><Status>err(30003)</Status><TotalCount>0</TotalCount>");
+    let mass = event(
+        "MASSSENDJOBFINISH",
+        "<MsgID>1000001625</MsgID><Status>err(30003)</Status><TotalCount>9</TotalCount><FilterCount>8</FilterCount><SentCount>5</SentCount><ErrorCount>3</ErrorCount>",
+    );
+    let counts = Some(MassCounts { total: 9, filtered: 8, sent: 5, errors: 3 });
     let end = FinishedAs::Failed { text: "err(30003)".to_owned() };
-    assert_eq!(mass.what, Happening::Finished { messages: vec![Finished { msgid: 1_000_001_625, end }] });
+    assert_eq!(mass.what, Happening::Finished { messages: vec![Finished { msgid: 1_000_001_625, end, counts }] });
 }
 
 #[test]
@@ -393,12 +397,14 @@ fn a_list_of_subscription_events_is_an_object_or_an_array() {
     };
     let one = r#"{"TemplateId":"T","MsgID":"17","ErrorCode":"0","ErrorStatus":"success"}"#;
     let two = r#"{"TemplateId":"T","MsgID":18,"ErrorCode":43101,"ErrorStatus":"user refuse to accept the msg"}"#;
-    let first = Finished { msgid: 17, end: FinishedAs::Delivered };
+    let first = Finished { msgid: 17, end: FinishedAs::Delivered, counts: None };
     let refused = FinishedAs::Failed { text: "user refuse to accept the msg".to_owned() };
     assert_eq!(sent(one), Happening::Finished { messages: vec![first.clone()] });
     assert_eq!(
         sent(&format!("[{one},{two}]")),
-        Happening::Finished { messages: vec![first.clone(), Finished { msgid: 18, end: refused.clone() }] }
+        Happening::Finished {
+            messages: vec![first.clone(), Finished { msgid: 18, end: refused.clone(), counts: None }]
+        }
     );
     let xml = event(
         "subscribe_msg_sent_event",
@@ -406,7 +412,10 @@ fn a_list_of_subscription_events_is_an_object_or_an_array() {
          <List><MsgID>18</MsgID><ErrorCode>43101</ErrorCode><ErrorStatus>user refuse to accept the msg</ErrorStatus></List>\
          </SubscribeMsgSentEvent>",
     );
-    assert_eq!(xml.what, Happening::Finished { messages: vec![first, Finished { msgid: 18, end: refused }] });
+    assert_eq!(
+        xml.what,
+        Happening::Finished { messages: vec![first, Finished { msgid: 18, end: refused, counts: None }] }
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) async fn deliver(
     let sent = match message {
         Message::Notice(notice) => deliver_notice(client, account, notice, slot, openid).await,
         Message::Wechat(message) => deliver_message(client, account, message, slot, openid).await,
-        Message::Push(_) => Err(Failure::NoForm),
+        Message::Push(_) | Message::Mass(_) => Err(Failure::NoForm),
     };
     match sent {
         Ok(msgid) => Attempt::ok(msgid),

@@ -173,7 +173,8 @@ fn for_want_of_a_token_the_message_waits_or_the_operator_is_called() {
 
 #[test]
 fn the_rid_is_found_and_nothing_else_is_taken_for_it() {
-    let rid_of = |text: &str| CallError::Code { code: 40003, message: text.to_owned() }.rid().map(str::to_owned);
+    let rid_of =
+        |text: &str| CallError::Code { code: 40003, message: text.to_owned(), accepted: None }.rid().map(str::to_owned);
     assert_eq!(rid_of("invalid openid rid: 5f0d1a2b-0a1b2c3d-11223344").as_deref(), Some("5f0d1a2b-0a1b2c3d-11223344"));
     assert_eq!(rid_of("rid:5f0d1a2b-0a1b2c3d-11223344, more").as_deref(), Some("5f0d1a2b-0a1b2c3d-11223344"));
     for text in ["", "invalid openid", "rid: ", "hint: [a.b]", "rid: 你好"] {

@@ -1,0 +1,125 @@
+//! Pictures as thumbs: JPEG of at most 64 KB, whatever size they came in.
+
+use bytes::Bytes;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageReader, Limits, Rgb, RgbImage};
+use model::service::THUMB_BYTES;
+use std::io::Cursor;
+
+/// The longest side that is decoded, and the most memory that decoding takes: a picture of a few KB may unpack to
+/// gigabytes.
+const MOST_SIDE: u32 = 10_000;
+const MOST_MEMORY: u64 = 160 * 1024 * 1024;
+/// Longest sides that are tried, in pixels, and qualities: a card shows a thumb 900 pixels wide at most.
+const SIDES: [u32; 5] = [900, 640, 400, 240, 120];
+const QUALITIES: [u8; 3] = [85, 70, 50];
+
+/// A JPEG of the picture that fits; `None` when the picture cannot be read, or is too large to be.
+pub(super) fn scaled(bytes: &[u8]) -> Option<Bytes> {
+    let picture = decode(bytes)?;
+    for side in SIDES {
+        let smaller = if picture.width().max(picture.height()) > side {
+            picture.resize(side, side, FilterType::Triangle)
+        } else {
+            picture.clone()
+        };
+        let pixels = on_white(&smaller);
+        for quality in QUALITIES {
+            let mut jpeg = Vec::new();
+            pixels.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, quality)).ok()?;
+            if jpeg.len() <= THUMB_BYTES {
+                return Some(jpeg.into());
+            }
+        }
+    }
+    None
+}
+
+/// Whether the picture can be read to its end.
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    decode(bytes).is_some()
+}
+
+fn decode(bytes: &[u8]) -> Option<DynamicImage> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MOST_SIDE);
+    limits.max_image_height = Some(MOST_SIDE);
+    limits.max_alloc = Some(MOST_MEMORY);
+    reader.limits(limits);
+    reader.decode().ok()
+}
+
+/// JPEG knows no transparency: what shines through is white, as on a card.
+fn on_white(picture: &DynamicImage) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.to_rgb8();
+    }
+    let pixels = picture.to_rgba8();
+    RgbImage::from_fn(pixels.width(), pixels.height(), |x, y| {
+        let [r, g, b, alpha] = pixels.get_pixel(x, y).0;
+        let over = |colour: u8| {
+            let mixed = u32::from(colour) * u32::from(alpha) + 255 * (255 - u32::from(alpha));
+            u8::try_from(mixed / 255).unwrap_or(u8::MAX)
+        };
+        Rgb([over(r), over(g), over(b)])
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use image::{ExtendedColorType, ImageEncoder, Rgba, RgbaImage};
+
+    /// A JPEG of noise, which does not compress.
+    pub(in crate::service_account) fn noise(side: u32) -> Vec<u8> {
+        let mut state = 1u32;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        };
+        let picture = RgbImage::from_fn(side, side, |_, _| Rgb([byte(), byte(), byte()]));
+        let mut jpeg = Vec::new();
+        picture.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, 90)).unwrap();
+        jpeg
+    }
+
+    /// A PNG of one colour.
+    pub(in crate::service_account) fn png(side: u32, colour: [u8; 4]) -> Vec<u8> {
+        let mut png = Vec::new();
+        let picture = RgbaImage::from_pixel(side, side, Rgba(colour));
+        let encoder = image::codecs::png::PngEncoder::new(&mut png);
+        encoder.write_image(picture.as_raw(), side, side, ExtendedColorType::Rgba8).unwrap();
+        png
+    }
+
+    #[test]
+    fn a_large_picture_is_scaled_down_until_it_fits() {
+        let large = noise(1_200);
+        assert!(large.len() > THUMB_BYTES * 8);
+        let thumb = scaled(&large).unwrap();
+        assert!(thumb.len() <= THUMB_BYTES);
+        assert!(thumb.starts_with(b"\xff\xd8\xff"));
+        assert!(decode(&thumb).unwrap().width() <= 900);
+    }
+
+    #[test]
+    fn what_shines_through_is_white() {
+        let thumb = scaled(&png(64, [0, 0, 0, 0])).unwrap();
+        let pixel = decode(&thumb).unwrap().to_rgb8().get_pixel(10, 10).0;
+        assert!(pixel.iter().all(|colour| *colour > 250), "{pixel:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_is_too_large_is_none() {
+        assert_eq!(scaled(b"no picture"), None);
+        let mut cut = noise(200);
+        cut.truncate(300);
+        assert!(!is_whole(&cut));
+        // A PNG header that promises 60,000 by 60,000 pixels.
+        let mut bomb = png(8, [1, 2, 3, 255]);
+        bomb[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+        assert_eq!(scaled(&bomb), None);
+    }
+}

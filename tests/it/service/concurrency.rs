@@ -1,0 +1,71 @@
+//! Many at once, and processes that die.
+
+use super::files::{jpeg, png};
+use super::{Portal, data};
+use futures::future::join_all;
+use serde_json::json;
+use std::collections::HashSet;
+use std::time::Duration;
+use support::until;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn must_16_the_same_upload_from_twenty_callers_is_one_object_one_id_and_one_upload_to_wechat() {
+    let portal = Portal::open().await;
+    portal.everybody_talks();
+    let file = png(42);
+    let answers = join_all((0..20).map(|_| portal.upload("image", "a.png", &file))).await;
+    let ids: HashSet<String> =
+        answers.iter().map(|answer| data(answer)["media_id"].as_str().expect("an id").to_owned()).collect();
+    assert_eq!(ids.len(), 1);
+    let listed = crate::admin::done(
+        &portal.town,
+        200,
+        http::Method::GET,
+        "/admin/enterprises/demo/media",
+        serde_json::Value::Null,
+    )
+    .await;
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{listed}");
+    let id = ids.into_iter().next().expect("an id");
+    // Twenty messages that show it, at once.
+    let users = ["user1", "user2", "user3"];
+    let sends = (0..12).map(|n| {
+        let (portal, id) = (&portal, &id);
+        async move { portal.send(users[n % 3], "image", json!({ "media_id": id })).await }
+    });
+    for answer in join_all(sends).await {
+        data(&answer);
+    }
+    portal.town.inbox_of(12).await;
+    assert_eq!(portal.account().media_made().0, 1, "one upload to WeChat");
+    portal.town.close().await;
+}
+
+/// The thumb, the draft or the message was taken by WeChat, and whoever waited for the answer never got it, as when it died.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn must_17_a_kill_between_thumb_draft_and_message_never_sends_two() {
+    for lost in ["thumb", "draft", "message"] {
+        let portal = Portal::open().await;
+        let thumb = portal.uploaded("thumb", &jpeg(50)).await;
+        let articles = |title: &str| json!([{ "thumb_media_id": thumb, "title": title, "content": "x" }]);
+        let sent = || portal.town.inbox().iter().filter(|message| message.channel == "wechat-mass").count();
+        let before = usize::from(lost == "draft");
+        if lost == "draft" {
+            // The thumb is there already, so the next thing to be brought over is the draft.
+            let news = portal.articles(articles("先")).await;
+            portal.done(&portal.mass("mpnews", json!({ "media_id": news })).await).await;
+        }
+        let operation = if lost == "message" { "send" } else { "upload" };
+        portal.order(json!({ "channel": "wechat-mass", "operation": operation, "drop": "after", "times": 1 })).await;
+        let news = portal.articles(articles("一")).await;
+        let task = super::task_id(&portal.mass("mpnews", json!({ "media_id": news })).await);
+        until("the message", || async { sent() > before }).await;
+        // A repeat within a minute is too early for WeChat to say.
+        portal.town.stack.advance(Duration::from_secs(130));
+        portal.town.stack.run_schedule("release-due", json!({ "recover": true })).await.expect("a run");
+        until("its end", || async { portal.task(&task).await["state"] == "done" }).await;
+        assert_eq!(portal.task(&task).await["counts"]["sent"], 1, "{lost}");
+        assert_eq!(sent(), before + 1, "{lost}: never two");
+        portal.town.close().await;
+    }
+}
