@@ -180,7 +180,7 @@ impl Clients {
                 let policy = serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": count });
                 attributes.insert(QueueAttributeName::RedrivePolicy, policy.to_string());
             }
-            let created = self.sqs.create_queue().queue_name(id).set_attributes(Some(attributes)).send().await;
+            let created = self.sqs.create_queue().queue_name(&queue.name).set_attributes(Some(attributes)).send().await;
             let url = created.map_err(failed(id))?.queue_url.unwrap_or_default();
             urls.insert(id.clone(), url);
         }

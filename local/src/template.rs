@@ -4,6 +4,9 @@ use serde_norway::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// What a stack is called on one machine, where there is only one.
+pub const STACK: &str = "tuisong";
+
 /// The template, as it is in the repository.
 pub const TEXT: &str = include_str!("../../template.yaml");
 
@@ -30,6 +33,8 @@ pub struct Template {
 /// A queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
+    /// Its name: the one that the template gives it, else its logical id.
+    pub name: String,
     /// How long a received message stays hidden.
     pub visibility: Duration,
     /// Where a message goes after so many receives.
@@ -136,7 +141,8 @@ fn queue(id: &str, properties: &Value) -> Result<Queue, TemplateError> {
         }
     };
     // AWS's own default is 30 seconds.
-    Ok(Queue { visibility: seconds(&properties["VisibilityTimeout"]).unwrap_or(Duration::from_secs(30)), dead_letters })
+    let visibility = seconds(&properties["VisibilityTimeout"]).unwrap_or(Duration::from_secs(30));
+    Ok(Queue { name: substituted(&properties["QueueName"]).unwrap_or_else(|| id.to_owned()), visibility, dead_letters })
 }
 
 fn function(id: &str, properties: &Value, defaults: &Value) -> Result<FunctionSpec, TemplateError> {
@@ -194,6 +200,13 @@ fn reference(value: &Value) -> Option<String> {
     Some(text.split('.').next().unwrap_or(text).to_owned()).filter(|id| !id.starts_with("AWS::"))
 }
 
+/// The text of `!Sub` in which nothing but the stack's name is asked for; [`STACK`] on one machine.
+fn substituted(value: &Value) -> Option<String> {
+    let Value::Tagged(tagged) = value else { return None };
+    let text = tagged.value.as_str().filter(|_| tagged.tag == "Sub")?.replace("${AWS::StackName}", STACK);
+    (!text.contains("${")).then_some(text)
+}
+
 /// The last branch of `!If [condition, there, here]`: what holds when every parameter has its default, as on one machine.
 fn by_default(value: &Value) -> &Value {
     match value {
@@ -209,6 +222,9 @@ fn environment(root: &Value) -> Result<BTreeMap<String, Setting>, TemplateError>
     let variables = variables.as_mapping().ok_or_else(|| wrong("Globals", "has no environment"))?;
     let setting = |value: &Value| -> Setting {
         let value = by_default(value);
+        if let Some(text) = substituted(value) {
+            return Setting::Text(text);
+        }
         if let Some(id) = reference(value) {
             let default = &root["Parameters"][id.as_str()]["Default"];
             return match default {

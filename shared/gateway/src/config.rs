@@ -20,8 +20,8 @@ pub struct Config {
     /// connections of the WebSocket API are spoken to.
     pub aws: AwsSettings,
     /// `TUISONG_APPS_TABLE`, `TUISONG_TOKENS_TABLE`, `TUISONG_USERS_TABLE`, `TUISONG_TASKS_TABLE`, `TUISONG_BUCKET`,
-    /// `TUISONG_TASKS_QUEUE_URL`, `TUISONG_INBOUND_QUEUE_URL`, `TUISONG_CALLBACKS_QUEUE_URL`, and
-    /// `TUISONG_DELIVER_<CHANNEL>_QUEUE_URL` per channel.
+    /// `TUISONG_TASKS_QUEUE_URL`, `TUISONG_INBOUND_QUEUE_URL`, `TUISONG_CALLBACKS_QUEUE_URL`, and `TUISONG_DELIVER_QUEUES`:
+    /// what the names of the channels' queues begin with.
     pub names: Names,
     /// `TUISONG_KMS_KEY` (id or ARN), or `TUISONG_KEY_FILE` (32 bytes, one machine only).
     pub seal: SealSettings,
@@ -103,6 +103,7 @@ impl Config {
             connections_url: source.optional("TUISONG_CONNECTIONS_URL"),
         };
         let name = |name: &str| source.optional(name).unwrap_or_default();
+        let queues = name("TUISONG_DELIVER_QUEUES");
         let names = Names {
             apps: name("TUISONG_APPS_TABLE"),
             tokens: name("TUISONG_TOKENS_TABLE"),
@@ -114,7 +115,7 @@ impl Config {
             callbacks_queue: name("TUISONG_CALLBACKS_QUEUE_URL"),
             channel_queues: ChannelKind::ALL
                 .iter()
-                .map(|&channel| (channel, name(&channel_queue_variable(channel))))
+                .map(|&channel| (channel, channel_queue(&name("TUISONG_TASKS_QUEUE_URL"), &queues, channel)))
                 .collect(),
         };
         Ok(Self {
@@ -143,9 +144,13 @@ impl Config {
 /// Services of AWS, as the variables of their endpoints name them.
 const SERVICES: [&str; 4] = ["DYNAMODB", "SQS", "S3", "KMS"];
 
-/// The variable that holds the URL of a channel's queue, for example `TUISONG_DELIVER_WECHAT_TEMPLATE_QUEUE_URL`.
-pub fn channel_queue_variable(channel: ChannelKind) -> String {
-    format!("TUISONG_DELIVER_{}_QUEUE_URL", channel.as_str().replace('-', "_").to_ascii_uppercase())
+/// The URL of a channel's queue. A stack's queues lie side by side and differ in their names alone: a variable for each
+/// would fill the 4 KB that Lambda has for the environment. Empty where a function knows no queues.
+fn channel_queue(beside: &str, prefix: &str, channel: ChannelKind) -> String {
+    match beside.rsplit_once('/') {
+        Some((folder, _)) if !prefix.is_empty() => format!("{folder}/{prefix}{channel}"),
+        _ => String::new(),
+    }
 }
 
 struct Source<'a>(Lookup<'a>);
@@ -264,7 +269,8 @@ mod tests {
             ("AWS_SECRET_ACCESS_KEY", "hunter2"),
             ("TUISONG_TASKS_TABLE", "tasks"),
             ("TUISONG_PUBLIC_URL", "https://push.example.com/"),
-            ("TUISONG_DELIVER_WECHAT_TEMPLATE_QUEUE_URL", "https://sqs/deliver"),
+            ("TUISONG_TASKS_QUEUE_URL", "https://sqs/1/tasks"),
+            ("TUISONG_DELIVER_QUEUES", "push-deliver-"),
             ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
             ("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9324"),
         ])
@@ -280,7 +286,10 @@ mod tests {
         assert_eq!(config.public_url, "https://push.example.com");
         assert_eq!(config.wechat_url, "https://api.weixin.qq.com");
         assert_eq!(config.daily_limit, 500);
-        assert_eq!(config.names.channel_queue(ChannelKind::WechatTemplate), "https://sqs/deliver");
+        assert_eq!(
+            config.names.channel_queue(ChannelKind::WechatTemplate),
+            "https://sqs/1/push-deliver-wechat-template"
+        );
         assert_eq!(config.aws.dynamodb_url.as_deref(), Some("http://127.0.0.1:4566"));
         assert_eq!(config.aws.sqs_url.as_deref(), Some("http://127.0.0.1:9324"));
     }

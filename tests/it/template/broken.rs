@@ -294,9 +294,10 @@ fn a_channel_that_lacks_something() {
         p.remove("DeliverWechatTemplateDeadLettersAlarm")
     });
     noticed(rule, "no alarm on the age of", |p| p.remove("DeliverWechatTemplateAgeAlarm"));
-    noticed(rule, "is not told TUISONG_DELIVER_WECHAT_TEMPLATE_QUEUE_URL", |p| {
-        p.remove("../Globals/Function/Environment/Variables/TUISONG_DELIVER_WECHAT_TEMPLATE_QUEUE_URL");
+    noticed(rule, "is not told TUISONG_DELIVER_QUEUES", |p| {
+        p.remove("../Globals/Function/Environment/Variables/TUISONG_DELIVER_QUEUES");
     });
+    noticed(rule, "is not called", |p| p.set("DeliverWechatTemplateQueue/Properties/QueueName", json!("pigeons")));
     noticed(rule, "DeliverPigeonQueue is no channel's", |p| {
         let copy = p.template["Resources"]["DeliverWechatTemplateQueue"].clone();
         p.set("DeliverPigeonQueue", copy);

@@ -1,10 +1,10 @@
 //! Channels: each has everything that keeps it apart from the others.
 
 use super::alarms::alarm_on;
-use super::project::{Project, attribute, camel_case, reference};
+use super::project::{Project, attribute, camel_case};
 use super::queues::{QUEUE, dead_letters};
-use gateway::config::channel_queue_variable;
 use model::channel::ChannelKind;
+use serde_json::json;
 
 /// The logical id of a channel's queue.
 pub(crate) fn queue(channel: ChannelKind) -> String {
@@ -16,7 +16,14 @@ pub(crate) fn queues() -> impl Iterator<Item = String> {
     ChannelKind::ALL.iter().copied().map(queue)
 }
 
-/// Every channel has a queue, a dead-letter queue, alarms on both, a mapping to `deliver`, and a variable; no queue of
+/// What the names of all channels' queues begin with.
+pub(crate) const PREFIX: &str = "${AWS::StackName}-deliver-";
+
+/// The variable by which functions know [`PREFIX`].
+pub(crate) const VARIABLE: &str = "TUISONG_DELIVER_QUEUES";
+
+/// Every channel has a queue, a dead-letter queue, alarms on both, a mapping to `deliver`, and a name that
+/// functions can make up; no queue of
 /// a channel is left over.
 pub(crate) fn equipped(project: &Project) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -36,11 +43,13 @@ pub(crate) fn equipped(project: &Project) -> Vec<String> {
         if alarm_on(project, &queue, "ApproximateAgeOfOldestMessage").is_none() {
             wrong.push(format!("{channel}: no alarm on the age of {queue}"));
         }
-        let variable = channel_queue_variable(channel);
-        for function in ["FanoutFunction", "DeliverFunction"] {
-            if project.environment(function).get(&variable) != Some(&reference(&queue)) {
-                wrong.push(format!("{channel}: {function} is not told {variable}"));
-            }
+        if project.properties(QUEUE, &queue)["QueueName"] != json!({ "Fn::Sub": format!("{PREFIX}{channel}") }) {
+            wrong.push(format!("{channel}: {queue} is not called {PREFIX}{channel}"));
+        }
+    }
+    for function in ["FanoutFunction", "DeliverFunction"] {
+        if project.environment(function).get(VARIABLE) != Some(&json!({ "Fn::Sub": PREFIX })) {
+            wrong.push(format!("{function} is not told {VARIABLE}"));
         }
     }
     let left_over =

@@ -3,7 +3,6 @@
 use super::channels;
 use super::functions::differ;
 use super::project::{FUNCTION, Project, attribute, logical_id, reference};
-use gateway::config::channel_queue_variable;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use store::{Resource, keys};
@@ -119,7 +118,7 @@ fn name(resource: Resource) -> (String, Value) {
         Resource::TasksQueue => variable("TUISONG_TASKS_QUEUE_URL", "TasksQueue"),
         Resource::InboundQueue => variable("TUISONG_INBOUND_QUEUE_URL", "InboundQueue"),
         Resource::CallbacksQueue => variable("TUISONG_CALLBACKS_QUEUE_URL", "CallbacksQueue"),
-        Resource::ChannelQueue(channel) => variable(&channel_queue_variable(channel), &channels::queue(channel)),
+        Resource::ChannelQueue(_) => (channels::VARIABLE.to_owned(), json!({ "Fn::Sub": channels::PREFIX })),
         Resource::Key => ("TUISONG_KMS_KEY".to_owned(), attribute("SealKey", "Arn")),
         Resource::Connections => ("TUISONG_CONNECTIONS_URL".to_owned(), json!({ "Fn::Sub": CONNECTIONS_URL })),
     }
