@@ -195,9 +195,15 @@ fn csv_rows(body: &[u8]) -> Result<Vec<(usize, Row)>, ApiError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(body);
     let mut rows = Vec::new();
+    let (mut line, mut counted) = (1, 0);
     for record in reader.records() {
         let record = record.map_err(|error| ApiError::unreadable(format!("the body is no CSV in UTF-8: {error}")))?;
-        let line = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or(usize::MAX));
+        // The reader says where it began to look for the record: before empty lines, and before the second half of a CRLF.
+        let looked = record.position().map_or(counted, |at| usize::try_from(at.byte()).unwrap_or(usize::MAX));
+        let rest = body.get(looked..).unwrap_or_default();
+        let start = looked + rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        line += body.get(counted..start).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
+        counted = start;
         let field = |at: usize| record.get(at).unwrap_or_default().to_owned();
         let names_columns = rows.is_empty() && matches!(field(0).to_ascii_lowercase().as_str(), "user_id" | "userid");
         if !names_columns {
