@@ -7,7 +7,7 @@
 //! `ANY $default`. Under `/api`: 404 with code 1004 for an unknown path, 405 with code 1005 for a wrong method, 204
 //! for `OPTIONS`. Under `/interface`: 404 and 405 in that family's shape. Elsewhere a short text. Never a redirect: clients turn a redirected POST into a GET.
 
-use crate::{admin, mobile, page, service_account, wechat, wxpusher};
+use crate::{admin, mobile, page, receipt, service_account, wechat, wxpusher};
 use gateway::envelope;
 use gateway::function::Family;
 use gateway::{ApiError, Context, Function, Method, Reply, Request, Route, http_function};
@@ -49,6 +49,8 @@ const KNOWN: &[&[Route]] = &[
     mobile::notify::ROUTES,
     mobile::task_detail::ROUTES,
     mobile::devices::ROUTES,
+    mobile::certificate::ROUTES,
+    receipt::ROUTES,
 ];
 
 /// The function.

@@ -77,7 +77,7 @@ async fn outside_the_api_an_error_is_a_short_text() {
         (Method::GET, "/favicon.ico", 404),
         (Method::GET, "/apis/send/message", 404),
         (Method::GET, "/m/", 404),
-        (Method::GET, "/m/1-a/b", 404),
+        (Method::GET, "/m/1-a/b/c", 404),
         (Method::POST, "/m/1-a", 405),
         (Method::OPTIONS, "/m/1-a", 405),
     ] {
