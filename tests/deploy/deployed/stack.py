@@ -60,7 +60,10 @@ class Stack:
             "WechatUrl": f"{vendors}/wechat",
             # Apple is called over TLS only, which the stand-ins have in one process with the gateway alone.
             "VendorUrls": ",".join(
-                [f"{name}={vendors}/{name}" for name in ("fcm", "huawei", "xiaomi", "oppo", "oppo-overseas", "vivo", "meizu")]
+                [
+                    f"{name}={vendors}/{name}"
+                    for name in ("fcm", "huawei", "xiaomi", "oppo", "oppo-overseas", "vivo", "meizu")
+                ]
                 + [f"fcm-token={vendors}/fcm/token", f"huawei-token={vendors}/huawei/oauth2/v3/token"]
             ),
         }
