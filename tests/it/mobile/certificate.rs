@@ -47,7 +47,7 @@ async fn push_row_53_a_certificate_is_asked_for_by_number() {
 #[tokio::test]
 async fn push_row_54_a_user_is_told_no_secret_of_the_server() {
     let town = town().await;
-    let token = sign_in(&town, 1, "huawei-1").await["access_token"].as_str().map(str::to_owned);
+    let token = sign_in(&town, 1, "huawei-1").await["token"].as_str().map(str::to_owned);
     let token = token.expect("a token");
     for provider in Provider::ALL {
         let path = format!("/push/certificate?provider={}", provider.number());

@@ -161,8 +161,8 @@ async fn row_50_a_document_type_is_400_and_nothing_is_expanded() {
         assert_eq!((answer.status, answer.text.as_str()), (StatusCode::BAD_REQUEST, ""), "{:.40}", body);
         assert!(started.elapsed() < Duration::from_secs(3));
     }
-    // A stranger's ten megabytes are not even looked at.
-    let answer = town.api.send(Method::POST, &path("signature=0"), &[], vec![b'<'; 9_000_000]).await;
+    // A stranger's four megabytes are not even looked at.
+    let answer = town.api.send(Method::POST, &path("signature=0"), &[], vec![b'<'; 4_000_000]).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_nothing_happened(&town).await;
     town.close().await;
