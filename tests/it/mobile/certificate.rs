@@ -57,10 +57,13 @@ async fn push_row_54_a_user_is_told_no_secret_of_the_server() {
         let fields = certificate_fields(*provider);
         for secret in fields.only(*provider, true).names() {
             let value = json!(fields.get(secret));
-            let text = value.as_str().expect("text");
-            assert!(!seen.text.contains(&value.to_string()[1..value.to_string().len() - 1]), "{provider:?}: {secret}");
-            let is_told = !secret.starts_with("callback");
-            assert_eq!(all.to_string().contains(&text[..8]), is_told, "{provider:?}: an admin and {secret}");
+            let whole = &value.to_string()[1..value.to_string().len() - 1];
+            assert!(!seen.text.contains(whole), "{provider:?}: {secret}");
+            if secret.starts_with("callback") {
+                assert!(!all.to_string().contains(whole), "{provider:?}: an admin and {secret}");
+            } else {
+                assert!(all.to_string().contains(&whole[..8]), "{provider:?}: an admin and {secret}");
+            }
         }
     }
     town.close().await;

@@ -21,7 +21,7 @@ struct Devices {
 
 impl Devices {
     fn start(town: &Town, count: u64) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_devices"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_load-devices"))
             .args([&town.stack.socket_url(), mobile::APP, "demo-fcm-", &count.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
