@@ -126,7 +126,7 @@ class Stack:
             raise Failure("\n".join([f"the stack ended as {status}", *failed]))
 
     def _close_gaps(self) -> None:
-        """What MiniStack's CloudFormation leaves out: the routes in an HTTP API's `Body`, and a table's TTL."""
+        """What MiniStack leaves out: the routes in an HTTP API's `Body`, a table's TTL, and TLS."""
         gateway, functions = self.cloud.client("apigatewayv2"), self.cloud.client("lambda")
         api = self.id("HttpApi")
         have = {one["RouteKey"] for one in gateway.get_routes(ApiId=api, MaxResults="1000")["Items"]}
@@ -143,6 +143,9 @@ class Stack:
             forget = table["Properties"].get("TimeToLiveSpecification")
             if forget:
                 tables.update_time_to_live(TableName=self.id(name), TimeToLiveSpecification=forget)
+        # Over plain HTTP the bucket refuses everything, as it must; its policy says nothing else (the tests of the
+        # template see to that it is there).
+        self.cloud.client("s3").delete_bucket_policy(Bucket=self.id("Bucket"))
 
     def let_callbacks_go_to(self, address: str) -> None:
         """Lets callbacks go to an address of this machine: possible because this AWS is on this machine, too."""
