@@ -13,7 +13,8 @@
  * - `message` is dispatched once per message: repeats are dropped by their task id. `detail` is the frame:
  *   `{task_id, message, silent?, hidden?}`; see docs/own-channel.md.
  * - A message is acknowledged after its event was dispatched. Whoever calls `event.preventDefault()` acknowledges it
- *   later with `client.acknowledge(task_id)`; until then it is offered again after every reconnect.
+ *   later with `client.acknowledge(task_id)`. Until then it stays unacknowledged: this client does not dispatch it again,
+ *   and the next one, after a reload, does.
  * - A connection that breaks is made again, after a pause that doubles up to a minute and is drawn at random, so that
  *   many clients do not come back at the same moment.
  * - `state` is dispatched with "connecting", "online", "offline" or "stopped"; `refused` with the server's error when the
@@ -42,7 +43,11 @@ export class TuisongClient extends EventTarget {
   #storage;
   #memory;
   #seen;
+  /** Messages whose event was prevented: shown by this client, and not to be acknowledged yet. */
+  #pending = new Set();
   #owed = new Set();
+  /** Acknowledgements on this connection that are not answered yet. */
+  #unanswered = 0;
   #socket = null;
   #state = "stopped";
   #failures = 0;
@@ -73,7 +78,7 @@ export class TuisongClient extends EventTarget {
     return this.#state;
   }
 
-  /** Connects, and stays connected until `stop()`. */
+  /** Connects, and stays connected until `stop()`. Throws, and stays stopped, when the address is none. */
   start() {
     if (this.#state === "stopped") {
       this.#failures = 0;
@@ -87,15 +92,25 @@ export class TuisongClient extends EventTarget {
     this.#become("stopped");
   }
 
-  /** Says that a message has arrived whose event was prevented. */
+  /** Says that a message has arrived whose event was prevented. `taskId` is a number or text of digits. */
   acknowledge(taskId) {
-    this.#owed.add(taskId);
+    const id = Number(taskId);
+    if (!Number.isSafeInteger(id) || id < 0) {
+      throw new TypeError("no task id");
+    }
+    this.#settle(id);
     this.#pay();
   }
 
   #connect() {
     this.#become("connecting");
-    const socket = new WebSocket(this.#url);
+    let socket;
+    try {
+      socket = new WebSocket(this.#url);
+    } catch (error) {
+      this.#become("stopped");
+      throw error;
+    }
     this.#socket = socket;
     this.#expect(() => this.#lost(socket));
     socket.addEventListener("open", () => this.#say(socket, { type: "login", ...this.#credentials }));
@@ -129,6 +144,7 @@ export class TuisongClient extends EventTarget {
     switch (frame.type) {
       case "welcome":
         this.#failures = 0;
+        this.#unanswered = 0;
         this.#heartbeatMs = 1000 * (frame.heartbeat_s ?? 240);
         this.#more = frame.more === true;
         this.#become("online");
@@ -142,8 +158,13 @@ export class TuisongClient extends EventTarget {
         break;
       case "acked":
         frame.task_ids.forEach((id) => this.#owed.delete(id));
-        // What is offered next begins after what is acknowledged.
-        if (this.#more && this.#owed.size === 0) {
+        this.#unanswered -= 1;
+        // What is offered next begins after what is acknowledged. What is under way is not said twice.
+        if (this.#owed.size > 0) {
+          if (this.#unanswered <= 0) {
+            this.#pay();
+          }
+        } else if (this.#more) {
           this.#more = false;
           this.#say(socket, { type: "resume" });
         }
@@ -157,21 +178,32 @@ export class TuisongClient extends EventTarget {
 
   #take(frame) {
     const id = frame.task_id;
+    if (this.#pending.has(id)) {
+      return;
+    }
     if (this.#seen.has(id)) {
       this.#owed.add(id);
       return;
     }
+    // Before the event: who prevents it may acknowledge it at once.
+    this.#pending.add(id);
     const event = new CustomEvent("message", { detail: frame, cancelable: true });
-    const taken = this.dispatchEvent(event);
-    this.#remember(id);
-    if (taken) {
-      this.#owed.add(id);
+    if (this.dispatchEvent(event)) {
+      this.#settle(id);
     }
+  }
+
+  /** A message has arrived for good: it is acknowledged, and not dispatched again, also after a reload. */
+  #settle(id) {
+    this.#pending.delete(id);
+    this.#remember(id);
+    this.#owed.add(id);
   }
 
   /** Acknowledges what is owed; the server answers when it has counted it. */
   #pay() {
     if (this.#state === "online" && this.#owed.size > 0) {
+      this.#unanswered += 1;
       this.#say(this.#socket, { type: "ack", task_ids: [...this.#owed].slice(0, MOST_ACKS) });
     }
   }

@@ -44,6 +44,8 @@ pub const ROUTES: &[Route] = &[Route::new(Method::Post, "/receipt/{channel}/{sec
 /// The function.
 pub const FUNCTION: Function = http_function!("receipt", Family::WechatEvent, ROUTES, ReceiptStore, handle);
 
+/// Deliveries that one call may report; vendors put at most 1,000 into one. Ours.
+const MOST_REPORTS: usize = 5000;
 /// Dead tokens that are forgotten side by side.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -51,7 +53,7 @@ const SIDE_BY_SIDE: usize = 8;
 ///
 /// `channel`: `huawei`, `xiaomi`, `oppo`, `vivo` or `meizu`, whose receipts come in the vendor's own form to the address that
 /// every message of the app carries. 200 when it was taken, also where nothing of it is known (or any more: a task is known
-/// for seven days); 401 where the vendor's proof is wrong; 400 where it is not of the vendor's form; 404 for an address that
+/// for seven days); 401 where the vendor's proof is wrong; 400 where it is not of the vendor's form or reports more than 5,000 deliveries; 404 for an address that
 /// we never gave away; 500 when nothing is certain and the vendor may repeat.
 ///
 /// `channel` `apns` or `fcm`: an app acknowledges a message that its device got. `secret` is the device's push token, the body
@@ -105,6 +107,9 @@ async fn report(
     let secret = store.certificates.receipt_secret(&app).await?.ok_or(ApiError::NoSuchPath)?;
     let proofs = proofs(context, store, &app, channel).await?;
     match read(context, channel, request, &proofs) {
+        Ok(reports) if reports.len() > MOST_REPORTS => {
+            Err(ApiError::unreadable("the receipt reports more than 5000 deliveries"))
+        }
         Ok(reports) => Ok(Some(Heard { app, signer: ReceiptSigner::new(&secret.key), reports })),
         Err(ReceiptError::Unauthorised) => {
             warn!(app.id = %app, %channel, "a receipt does not prove that it is the vendor's");

@@ -6,6 +6,7 @@ use model::device::Device;
 use model::ids::MobileAppId;
 use model::own::OwnAddress;
 use model::secret::Secret;
+use store::StoreError;
 use store::capabilities;
 use store::devices::UserReader;
 use store::own::Whose;
@@ -28,6 +29,14 @@ pub(super) struct Credentials {
     pub(super) push_token: Option<Secret<String>>,
     /// The access token of a user who has signed in on a device.
     pub(super) access_token: Option<Secret<String>>,
+}
+
+impl CredentialStore {
+    /// Whether the device that has signed in is still its user's: a device may be removed while its connection is open.
+    pub(super) async fn has_still(&self, whose: &Whose) -> Result<bool, StoreError> {
+        let user = self.users.user(&whose.app, whose.user).await?;
+        Ok(user.is_some_and(|user| user.devices.iter().any(|device| device.id == whose.address.device)))
+    }
 }
 
 impl Credentials {
@@ -78,7 +87,7 @@ impl Credentials {
             ApiError::problem("own_push_token", ProblemKind::Unauthenticated, message)
         };
         let found = found.ok_or_else(unknown)?;
-        Ok(Whose { app, address: address(&found.device) })
+        Ok(Whose { app, user: found.user, address: address(&found.device) })
     }
 
     async fn by_access_token(
@@ -102,7 +111,7 @@ impl Credentials {
             let message = "the user has signed in on no device; sign in with a `device_guid`";
             ApiError::problem("own_no_device", ProblemKind::Unauthenticated, message)
         };
-        Ok(Whose { address: address(device.ok_or_else(none)?), app: session.app })
+        Ok(Whose { address: address(device.ok_or_else(none)?), user: session.user, app: session.app })
     }
 }
 

@@ -6,7 +6,8 @@
 //! - `ack`: the device has these messages; counted in `mxpush_received`, and answered `acked` once that is done, so a client
 //!   that hears nothing says it again.
 //!
-//! Anything else, and anything before signing in, is answered by an `error` frame and changes nothing. At most 20 messages,
+//! Anything else, and anything before signing in, is answered by an `error` frame and changes nothing. A device that was
+//! removed is signed out by its next `resume` or `ping`. At most 20 messages,
 //! and 100 KB of them, are offered at a time; `more` says that there are others.
 
 use super::credentials::{CredentialStore, Credentials};
@@ -16,7 +17,7 @@ use gateway::socket::FRAME_VERSION;
 use gateway::{ApiError, Context, Function, ProblemKind, SocketReply, SocketRequest, SocketRoute, socket_function};
 use model::channel::ChannelKind;
 use model::clock::Timestamp;
-use model::ids::TaskId;
+use model::ids::{MobileAppId, Owner, TaskId};
 use model::own::{HEARTBEAT, MOST_OFFERS, Offer};
 use model::task::{Content, Task};
 use provider::own::frame::MessageFrame;
@@ -50,13 +51,11 @@ async fn handle(context: &Context, store: &MessageStore, request: SocketRequest)
     match Incoming::read(request.body.as_deref().unwrap_or_default())? {
         Incoming::Login(credentials) => login(context, store, connection, &credentials).await,
         Incoming::Resume => {
-            let whose = signed_in(store, connection, now).await?;
-            store.connections.heard(connection, &whose, now).await?;
+            let whose = heard(store, connection, now).await?;
             welcome(store, &whose, now).await
         }
         Incoming::Ping => {
-            let whose = signed_in(store, connection, now).await?;
-            store.connections.heard(connection, &whose, now).await?;
+            heard(store, connection, now).await?;
             Ok(SocketReply::frame(&Bare { v: FRAME_VERSION, kind: "pong" }))
         }
         Incoming::Ack(tasks) => {
@@ -84,11 +83,23 @@ async fn login(
 }
 
 async fn signed_in(store: &MessageStore, connection: &str, now: Timestamp) -> Result<Whose, ApiError> {
-    let nobody = || {
-        let message = "nobody has signed in on this connection; send a `login` first";
-        ApiError::problem("own_not_signed_in", ProblemKind::Unauthenticated, message)
-    };
     store.connections.whose(connection, now).await?.ok_or_else(nobody)
+}
+
+fn nobody() -> ApiError {
+    let message = "nobody has signed in on this connection; send a `login` first";
+    ApiError::problem("own_not_signed_in", ProblemKind::Unauthenticated, message)
+}
+
+/// Notes that the connection is alive. A device that was removed meanwhile is signed out on it.
+async fn heard(store: &MessageStore, connection: &str, now: Timestamp) -> Result<Whose, ApiError> {
+    let whose = signed_in(store, connection, now).await?;
+    if !store.credentials.has_still(&whose).await? {
+        store.connections.closed(connection, now).await?;
+        return Err(nobody());
+    }
+    store.connections.heard(connection, &whose, now).await?;
+    Ok(whose)
 }
 
 /// What the device was sent and has not acknowledged.
@@ -125,16 +136,35 @@ async fn offered(
     Ok(None)
 }
 
-/// Counts an acknowledgement, then notes it: a process that dies in between counts it again, which changes nothing.
+/// Counts an acknowledgement, then notes it: a process that dies in between counts it again, which changes nothing. One of
+/// a message that the app never sent is passed over: anybody could fill the table with those.
 async fn acknowledge(store: &MessageStore, whose: &Whose, task: TaskId, now: Timestamp) -> Result<(), StoreError> {
     let (app, device) = (&whose.app, whose.address.device);
-    match store.waiting.acknowledge(app, device, task, now).await? {
+    let acked = match store.waiting.acknowledge(app, device, task).await? {
+        Some(acked) => acked,
+        None if is_the_apps(store, app, task, now).await? => {
+            store.waiting.acknowledge_early(app, device, task, now).await?
+        }
+        None => return Ok(()),
+    };
+    match acked {
         Acked::Sent { batch, expires } => {
             store.statistics.received(batch, ChannelKind::Own, &[whose.address.token()], expires).await?;
             store.waiting.finish(app, device, task).await
         }
         Acked::Early | Acked::Again => Ok(()),
     }
+}
+
+/// Whether there is such a task, and the app sent it.
+async fn is_the_apps(
+    store: &MessageStore,
+    app: &MobileAppId,
+    task: TaskId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let task = store.tasks.get(task, now).await?;
+    Ok(task.is_some_and(|task| matches!(&task.owner, Owner::Mobile(owner) if owner == app)))
 }
 
 /// A frame that says only what it is.

@@ -149,7 +149,8 @@ impl CertificateWriter {
     /// app has a receipt secret.
     ///
     /// The name comes first and leads to the certificate's place. A process that dies behind it leaves a name too many,
-    /// which the next writing of the certificate mends or another certificate takes over.
+    /// which the next writing of the certificate mends or another certificate takes over. So a name is another's only if the
+    /// certificate that it leads to calls itself so.
     pub async fn put(
         &self,
         scope: &Scope,
@@ -161,11 +162,7 @@ impl CertificateWriter {
         self.ensure_receipt_secret(app).await?;
         let table = &self.store.names().apps;
         let before = self.store.get(table, keys::certificate(app, provider, *environment), true).await?;
-        let claim = Update::default()
-            .set("provider", s(provider.as_str()))
-            .set("environment", s(environment.as_str()))
-            .when("attribute_not_exists(#provider) OR (#provider = :provider AND #environment = :environment)");
-        if let Updated::Refused(_) = self.store.update(table, keys::certificate_name(app, name), claim).await? {
+        if !self.claim_name(scope, provider, name).await? {
             return Ok(Written::NameTaken);
         }
         let secrets = Secret::new(json("certificate", &fields.only(provider, true))?);
@@ -180,9 +177,45 @@ impl CertificateWriter {
         self.store.put(table, item).await?;
         let before = before.as_ref().and_then(|item| Reader::new("certificate", item).string("name").ok());
         if let Some(before) = before.filter(|before| *before != name) {
-            self.store.delete(table, keys::certificate_name(app, before)).await?;
+            self.release_name(scope, provider, before).await?;
         }
         Ok(Written::Done)
+    }
+
+    /// Has `name` lead to the certificate; `false` when it is another's.
+    async fn claim_name(&self, scope: &Scope, provider: Provider, name: &str) -> Result<bool, StoreError> {
+        let (table, key) = (&self.store.names().apps, keys::certificate_name(&scope.app, name));
+        let claim = || {
+            let claim = Update::default().set("provider", s(provider.as_str()));
+            claim.set("environment", s(scope.environment.as_str()))
+        };
+        let free = "attribute_not_exists(#provider) OR (#provider = :provider AND #environment = :environment)";
+        let Updated::Refused(standing) = self.store.update(table, key.clone(), claim().when(free)).await? else {
+            return Ok(true);
+        };
+        // It was taken a moment ago and is free by now: the caller may try again.
+        let Some(standing) = standing else { return Ok(false) };
+        let reader = Reader::new("certificate name", &standing);
+        let (of, at) = (reader.string("provider")?, reader.string("environment")?);
+        if let Some((of, at)) = Provider::parse(of).zip(Environment::parse(at)) {
+            let other = self.store.get(table, keys::certificate(&scope.app, of, at), true).await?;
+            if other.is_some_and(|other| Reader::new("certificate", &other).string("name").ok() == Some(name)) {
+                return Ok(false);
+            }
+        }
+        let take = claim().when("#provider = :of AND #environment = :at").value(":of", s(of)).value(":at", s(at));
+        Ok(self.store.update(table, key, take).await?.is_done())
+    }
+
+    /// Removes a name that leads to the certificate. Another may have taken it over.
+    async fn release_name(&self, scope: &Scope, provider: Provider, name: &str) -> Result<(), StoreError> {
+        let key = keys::certificate_name(&scope.app, name);
+        let values = [
+            (":provider".to_owned(), s(provider.as_str())),
+            (":environment".to_owned(), s(scope.environment.as_str())),
+        ];
+        let its = "provider = :provider AND environment = :environment";
+        self.store.delete_if(&self.store.names().apps, key, its, values.into()).await
     }
 
     /// Removes a certificate and its name. `false`: there was none.
@@ -191,7 +224,7 @@ impl CertificateWriter {
         let key = || keys::certificate(&scope.app, provider, scope.environment);
         let Some(item) = self.store.get(table, key(), true).await? else { return Ok(false) };
         let name = Reader::new("certificate", &item).string("name")?;
-        self.store.delete(table, keys::certificate_name(&scope.app, name)).await?;
+        self.release_name(scope, provider, name).await?;
         self.store.delete(table, key()).await?;
         Ok(true)
     }

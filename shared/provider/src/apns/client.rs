@@ -53,7 +53,7 @@ impl<'a> Sender<'a> {
 
     /// Sends to one device. Repeats at once what a repeat cures: an expired token, a payload that Apple finds too large.
     pub(super) async fn deliver(&self, target: &Target) -> Ended {
-        if !is_hexadecimal(target.token.as_str()) {
+        if !is_token(target.token.as_str()) {
             return Ended::with(Outcome::Invalid, None, "malformed_token");
         }
         let badge = target.counter(self.push.message);
@@ -165,7 +165,7 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Tokens come from devices and go into a path.
-fn is_hexadecimal(token: &str) -> bool {
+/// Whether `token` can be Apple's name for a device: tokens come from devices and go into a path.
+pub fn is_token(token: &str) -> bool {
     (1..=MAX_TOKEN_DIGITS).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

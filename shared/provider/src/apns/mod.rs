@@ -29,6 +29,8 @@ use model::clock::Clock;
 use settings::{ApnsSettings, LIMITS};
 use std::sync::Arc;
 
+pub use client::is_token;
+
 /// The channel.
 pub struct Apns {
     tokens: Arc<TokenHolder>,

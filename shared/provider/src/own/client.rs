@@ -7,7 +7,7 @@ use super::{Lines, OwnSender, Posted};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use model::audience::Recipient;
-use model::channel::{Address, ChannelKind};
+use model::channel::{Address, ChannelKind, DeviceAddress};
 use model::clock::Timestamp;
 use model::ids::DeviceId;
 use model::message::PushMessage;
@@ -54,7 +54,7 @@ impl<'a> Sender<'a> {
         };
         let connections = open.get(&address.device).map_or(&[][..], Vec::as_slice);
         if connections.is_empty() {
-            return offline(false);
+            return self.not_reached(address, device, false).await;
         }
         let frame = MessageFrame::new(self.push.task, &self.push.notification, device.silent, device.hidden);
         let Ok(frame) = serde_json::to_string(&frame) else {
@@ -63,7 +63,10 @@ impl<'a> Sender<'a> {
         let posts: Vec<_> = connections.iter().map(|connection| self.post(connection, address, &frame)).collect();
         let posted = join_all(posts).await;
         if !posted.iter().any(|posted| matches!(posted, Posted::Taken)) {
-            return failed(&posted);
+            return match failed(&posted) {
+                Some(attempt) => attempt,
+                None => self.not_reached(address, device, true).await,
+            };
         }
         let offer = Offer {
             task: self.push.task,
@@ -78,6 +81,23 @@ impl<'a> Sender<'a> {
             Err(error) => {
                 // Sent once more rather than lost on a connection that breaks: clients recognise a repeat.
                 tracing::warn!(app.id = %self.from.app, cause = %chain(&error), "a message that was sent could not be written down");
+                again()
+            }
+        }
+    }
+
+    /// The device has no connection (any more). Another way may reach it, unless an earlier delivery of the same batch has
+    /// sent it the message: nobody gets it over its connection and from a vendor.
+    async fn not_reached(&self, address: OwnAddress, device: &DeviceAddress, had_some: bool) -> Attempt {
+        // Who has no other way gets nothing twice, and under `mxpush_only` that may be everybody: no look for them.
+        if device.ways.len() < 2 {
+            return offline(had_some);
+        }
+        match self.lines.was_sent(&self.from.app, address, self.push.task).await {
+            Ok(true) => Attempt::ok(None),
+            Ok(false) => offline(had_some),
+            Err(error) => {
+                tracing::warn!(app.id = %self.from.app, cause = %chain(&error), "whether a message was sent could not be looked up");
                 again()
             }
         }

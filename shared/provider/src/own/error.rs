@@ -29,16 +29,16 @@ pub(super) const fn again() -> Attempt {
     Attempt::failed(Outcome::Retry { after: None, at_most: None }, None)
 }
 
-/// What the frames to the connections of one device come to, of which none was taken.
-pub(super) fn failed(posted: &[Posted]) -> Attempt {
+/// What the frames to the connections of one device come to, of which none was taken; `None` when all of them are gone.
+pub(super) fn failed(posted: &[Posted]) -> Option<Attempt> {
     let any = |what: fn(&Posted) -> bool| posted.iter().any(what);
     if any(|posted| matches!(posted, Posted::Failed(_))) {
-        again()
+        Some(again())
     } else if any(|posted| matches!(posted, Posted::Forbidden)) {
-        Attempt::failed(Outcome::Config, Some(403))
+        Some(Attempt::failed(Outcome::Config, Some(403)))
     } else if any(|posted| matches!(posted, Posted::TooLarge)) {
-        Attempt::failed(Outcome::TooLarge, Some(413))
+        Some(Attempt::failed(Outcome::TooLarge, Some(413)))
     } else {
-        offline(true)
+        None
     }
 }

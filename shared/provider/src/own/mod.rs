@@ -20,7 +20,7 @@ use client::Sender;
 use model::batch::BatchId;
 use model::channel::ChannelKind;
 use model::clock::{Clock, Timestamp};
-use model::ids::{DeviceId, MobileAppId};
+use model::ids::{DeviceId, MobileAppId, TaskId};
 use model::message::Message;
 use model::outcome::{Attempt, Outcome};
 use model::own::{Offer, OwnAddress};
@@ -45,6 +45,9 @@ pub trait Lines: Send + Sync {
 
     /// A connection turned out to be gone.
     async fn gone(&self, connection: &str, app: &MobileAppId, address: OwnAddress) -> Result<(), LinesError>;
+
+    /// Whether it is written down that a device was sent the message of `task`.
+    async fn was_sent(&self, app: &MobileAppId, address: OwnAddress, task: TaskId) -> Result<bool, LinesError>;
 
     /// Writes down that a device was sent a message, and counts its acknowledgement if that came first.
     async fn sent(&self, app: &MobileAppId, address: OwnAddress, offer: &Offer) -> Result<(), LinesError>;

@@ -5,7 +5,7 @@ use model::audience::Recipient;
 use model::batch::{BatchId, Part};
 use model::channel::{Address, ChannelKind, DeviceAddress, Way};
 use model::clock::Timestamp;
-use model::ids::{DeviceId, MobileAppId, TaskId};
+use model::ids::{DeviceId, DeviceToken, MobileAppId, TaskId};
 use model::message::{Message, PushMessage};
 use model::notification::android::{Block, ClickAction, HuaweiBlock, VivoBlock};
 use model::notification::badge::Badge;
@@ -91,6 +91,33 @@ async fn a_connection_that_is_gone_is_struck_off_and_another_way_is_tried() {
         assert_eq!(world.gone, ["a", "b"]);
         assert_eq!(world.sent.len(), 1, "who did not get it is not offered it again");
     });
+}
+
+#[tokio::test]
+async fn who_was_sent_it_before_goes_no_other_way_when_the_batch_comes_again() {
+    let lines = lines();
+    let mut both = [recipient(1, false), recipient(2, false)];
+    for recipient in &mut both {
+        let Address::Device(device) = &mut recipient.address else { panic!("a device") };
+        let token = DeviceToken::new("vendor");
+        device.ways.push(Way { channel: ChannelKind::Huawei, token, bound: NOW, badge: None });
+    }
+    assert_eq!(send(&lines, hello(), &both).await, [Attempt::ok(None), Attempt::ok(None)]);
+    // One has closed its app, the other's connections turn out to be gone.
+    lines.world(|world| {
+        world.open.remove(&DeviceId::new(1));
+        for connection in ["b", "c"] {
+            world.answers.insert(connection.to_owned(), vec![Posted::Gone]);
+        }
+    });
+    assert_eq!(send(&lines, hello(), &both).await, [Attempt::ok(None), Attempt::ok(None)], "they have it");
+    lines.world(|world| {
+        world.open.clear();
+        world.sent.retain(|(device, _)| device.get() == 2);
+    });
+    let attempts = send(&lines, hello(), &both).await;
+    assert!(elsewhere(&attempts[0]), "it was never sent there: {:?}", attempts[0]);
+    assert_eq!(attempts[1], Attempt::ok(None));
 }
 
 #[tokio::test]

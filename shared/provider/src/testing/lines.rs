@@ -2,7 +2,7 @@
 
 use crate::own::{Lines, LinesError, Posted};
 use async_trait::async_trait;
-use model::ids::{DeviceId, MobileAppId};
+use model::ids::{DeviceId, MobileAppId, TaskId};
 use model::own::{Offer, OwnAddress};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -67,6 +67,13 @@ impl Lines for MemoryLines {
     async fn gone(&self, connection: &str, _: &MobileAppId, _: OwnAddress) -> Result<(), LinesError> {
         self.world(|world| world.gone.push(connection.to_owned()));
         Ok(())
+    }
+
+    async fn was_sent(&self, _: &MobileAppId, address: OwnAddress, task: TaskId) -> Result<bool, LinesError> {
+        self.world(|world| {
+            let is_it = |(device, offer): &(DeviceId, Offer)| *device == address.device && offer.task == task;
+            if world.broken { Err(broken()) } else { Ok(world.sent.iter().any(is_it)) }
+        })
     }
 
     async fn sent(&self, _: &MobileAppId, address: OwnAddress, offer: &Offer) -> Result<(), LinesError> {

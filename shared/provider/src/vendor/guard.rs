@@ -3,7 +3,10 @@
 //! A vendor that is called with the certificate of another app, or in the other environment, calls every single token
 //! unknown. Believing it would delete an app's whole audience. So where a token may be fine and the certificate wrong, the
 //! channel marks the attempt as doubtful, and whoever sees enough of them together judges: each channel over the targets
-//! of its call, the caller over a task.
+//! of its call, the caller over a task. Where there are too few to judge, a doubtful death is not believed.
+//!
+//! Whoever may sign up can bring a crowd of tokens that are none. Where a single token was accepted the certificate is
+//! proven: none of the others is believed dead, and the app's channel stays open.
 
 use super::Ended;
 use model::outcome::Outcome;
@@ -18,6 +21,19 @@ pub struct Tally {
     pub judged: usize,
     /// Of these, the doubtful ones.
     pub doubtful: usize,
+    /// And those that were accepted: they prove the certificate.
+    pub accepted: usize,
+}
+
+/// What attempts together say of the doubtful ones among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The certificate is taken to be at fault: more than half of twenty or more are doubtful.
+    Certificate,
+    /// The tokens are dead.
+    Dead,
+    /// There are too few to tell.
+    Unknown,
 }
 
 impl Tally {
@@ -32,6 +48,7 @@ impl Tally {
             Outcome::Ok { .. } | Outcome::Invalid | Outcome::Suppressed => {
                 self.judged += 1;
                 self.doubtful += usize::from(doubtful);
+                self.accepted += usize::from(matches!(outcome, Outcome::Ok { .. }));
             }
             Outcome::Retry { .. }
             | Outcome::Auth
@@ -42,27 +59,32 @@ impl Tally {
         }
     }
 
-    /// Whether there are enough verdicts to tell.
-    pub const fn tells(self) -> bool {
-        self.judged >= ENOUGH
+    /// Whether the certificate is at fault rather than the tokens.
+    pub const fn verdict(self) -> Verdict {
+        match self.judged {
+            ..ENOUGH => Verdict::Unknown,
+            judged if self.doubtful * 2 > judged => Verdict::Certificate,
+            _ => Verdict::Dead,
+        }
     }
 
-    /// Whether the certificate is at fault rather than the tokens: more than half of twenty or more.
-    pub const fn is_certificate(self) -> bool {
-        self.tells() && self.doubtful * 2 > self.judged
+    /// Whether some token was accepted, so that the certificate cannot be altogether wrong.
+    pub const fn proves_the_certificate(self) -> bool {
+        self.accepted > 0
     }
 }
 
 /// Turns the doubtful verdicts of one call into [`Outcome::Config`] when the certificate is at fault: nothing is deleted.
+/// They stay doubtful where the call proves the certificate all the same.
 pub fn judge(ended: &mut [Ended]) {
     let mut tally = Tally::default();
     for one in ended.iter() {
         tally.count(one);
     }
-    if tally.is_certificate() {
+    if tally.verdict() == Verdict::Certificate {
         for one in ended.iter_mut().filter(|one| one.doubtful) {
             one.attempt.outcome = Outcome::Config;
-            one.doubtful = false;
+            one.doubtful = tally.proves_the_certificate();
         }
     }
 }
@@ -94,6 +116,21 @@ mod tests {
         let ended = some(9, 11);
         assert_eq!(count(&ended, &Outcome::Invalid), 0);
         assert_eq!(count(&ended, &Outcome::Config), 11);
+    }
+
+    #[test]
+    fn the_account_is_blamed_only_while_nothing_proves_the_certificate() {
+        let doubtful = |ended: &[Ended]| ended.iter().filter(|one| one.doubtful).count();
+        assert_eq!(doubtful(&some(0, 40)), 0, "about the account");
+        assert_eq!(doubtful(&some(1, 40)), 40, "about these tokens alone");
+    }
+
+    #[test]
+    fn too_few_tell_nothing() {
+        let verdict = |judged, doubtful| Tally { judged, doubtful, accepted: 0 }.verdict();
+        assert_eq!(verdict(19, 19), Verdict::Unknown);
+        assert_eq!(verdict(20, 11), Verdict::Certificate);
+        assert_eq!(verdict(20, 10), Verdict::Dead);
     }
 
     #[test]

@@ -74,6 +74,12 @@ pub struct ReceiptSigner(hmac::Key);
 /// Longest address that Xiaomi, Meizu and vivo report to, in bytes.
 pub const MAX_URL_BYTES: usize = 128;
 
+/// Longest parameter that we make, in bytes.
+const MAX_PARAM_BYTES: usize = 64;
+
+/// Tokens of one entry that are read. No vendor takes more of them in one call, so none has more to report of it.
+const MAX_TOKENS: usize = 1000;
+
 /// Hexadecimal digits of the signature: 64 bits, for a check that can only be tried online.
 const SIGNATURE_DIGITS: usize = 16;
 
@@ -107,9 +113,11 @@ impl std::fmt::Debug for ReceiptSigner {
     }
 }
 
-/// One receipt per token of a comma list.
+/// One receipt per token of a comma list, at most [`MAX_TOKENS`]. A parameter that is longer than any of ours is none of
+/// them: every report has its own copy, so a long one is not kept.
 pub(crate) fn each<'a>(targets: &'a str, param: &'a str, event: Event) -> impl Iterator<Item = Report> + use<'a> {
-    let tokens = targets.split(',').map(str::trim).filter(|token| !token.is_empty());
+    let param = if param.len() > MAX_PARAM_BYTES { "" } else { param };
+    let tokens = targets.split(',').map(str::trim).filter(|token| !token.is_empty()).take(MAX_TOKENS);
     tokens.map(move |token| Report { token: DeviceToken::new(token), param: param.to_owned(), event })
 }
 

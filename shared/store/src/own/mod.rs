@@ -10,7 +10,7 @@
 //! A connection is two items. One says whose it is, by its id: all that an event of API Gateway tells. The other is the
 //! device's, with all of its connections: what fan-out and delivery read. The first is written first and removed last, so a
 //! process that dies in between leaves a connection that nobody sends to, never one that nobody can take away. Both go by
-//! themselves when they are not heard of.
+//! themselves when they are not heard of. Delivery removes only the second: the connection may be about to open.
 
 mod line;
 mod presence;

@@ -6,7 +6,7 @@ use crate::item::{Attributes, Item, Reader, n, s};
 use crate::keys::own as keys;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::clock::Timestamp;
-use model::ids::{DeviceId, MobileAppId};
+use model::ids::{DeviceId, MobileAppId, PushUserId};
 use model::own::{CONNECTION_LIFE, MOST_CONNECTIONS, ONLINE_FOR, OwnAddress};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -46,6 +46,8 @@ const PREFIX: &str = "c";
 pub struct Whose {
     /// Of which app.
     pub app: MobileAppId,
+    /// Whose the device is.
+    pub user: PushUserId,
     /// Which device.
     pub address: OwnAddress,
 }
@@ -56,6 +58,7 @@ impl Connections {
         let key = keys::socket(connection);
         let item = Item::keyed(key.pk, key.sk)
             .with("app", s(whose.app.as_str()))
+            .with("user", n(whose.user))
             .with("shard", n(whose.address.shard))
             .with("device", n(whose.address.device))
             .expiring(now.plus(CONNECTION_LIFE + SLACK))
@@ -75,7 +78,7 @@ impl Connections {
         let app =
             MobileAppId::parse(reader.string("app")?).map_err(|error| StoreError::corrupt("connection", error))?;
         let address = OwnAddress { shard: reader.number("shard")?, device: DeviceId::new(reader.number("device")?) };
-        Ok(Some(Whose { app, address }))
+        Ok(Some(Whose { app, user: PushUserId::new(reader.number("user")?), address }))
     }
 
     /// Something was heard on a connection. Where a device has more of them than it may, those heard of the longest time
@@ -169,10 +172,10 @@ impl Online {
         Ok(online)
     }
 
-    /// A connection turned out to be gone.
+    /// A connection turned out to be gone, or is not open yet: one that signs in with its handshake is known a moment before
+    /// it opens. So whose it is stays known, and the first thing that is heard on it puts it back.
     pub async fn gone(&self, connection: &str, app: &MobileAppId, address: OwnAddress) -> Result<(), StoreError> {
-        strike_off(&self.0, connection, app, address).await?;
-        self.0.delete(&self.0.names().users, keys::socket(connection)).await
+        strike_off(&self.0, connection, app, address).await
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Whoever sends a message writes it down here afterwards, and the client acknowledges it, often before that: then the
 //! acknowledgement stands there alone, and the sender finds it and counts it in its place. Either way it is counted, and
-//! counting is idempotent; an acknowledgement of what nobody was sent counts nowhere and goes by itself.
+//! counting is idempotent; an acknowledgement of what nobody was sent counts nowhere and goes by itself, and one of no task
+//! of the app is not written at all.
 
 use crate::StoreError;
 use crate::db::{Ask, Put, Range, Update, sort_key};
@@ -16,7 +17,7 @@ use model::own::Offer;
 
 capability! {
     /// Writes down what a device was sent.
-    Outbox: [("dynamodb:PutItem", Users)]
+    Outbox: [("dynamodb:GetItem", Users), ("dynamodb:PutItem", Users)]
 }
 
 capability! {
@@ -28,6 +29,9 @@ capability! {
         ("dynamodb:Query", Users),
     ]
 }
+
+/// Pages of 1 MB, of some 7,000 messages each, that are looked through for what was not acknowledged.
+const MOST_PAGES: usize = 4;
 
 /// What became of writing down a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +59,12 @@ pub enum Acked {
 }
 
 impl Outbox {
+    /// Whether `device` was sent the message of `task`. Strongly consistent.
+    pub async fn was_sent(&self, app: &MobileAppId, device: DeviceId, task: TaskId) -> Result<bool, StoreError> {
+        let item = self.0.get(&self.0.names().users, keys::sent_task(app, device, task), true).await?;
+        Ok(item.is_some_and(|item| item.contains_key("batch")))
+    }
+
     /// Writes down that `device` was sent a message. A repeat changes nothing.
     pub async fn keep(&self, app: &MobileAppId, device: DeviceId, offer: &Offer) -> Result<Kept, StoreError> {
         let key = keys::sent_task(app, device, offer.task);
@@ -77,7 +87,8 @@ impl Outbox {
 }
 
 impl Waiting {
-    /// What the device was sent and has not acknowledged, oldest first, and whether there is more than `limit`.
+    /// What the device was sent and has not acknowledged, oldest first, and whether there is more than `limit`, or may be:
+    /// at most [`MOST_PAGES`] pages are looked through.
     pub async fn offers(
         &self,
         app: &MobileAppId,
@@ -86,8 +97,8 @@ impl Waiting {
         now: Timestamp,
     ) -> Result<(Vec<Offer>, bool), StoreError> {
         let ask = Ask::new(&self.0.names().users, keys::sent(app, device), Range::All);
-        let (mut offers, mut start) = (Vec::new(), None);
-        loop {
+        let (mut offers, mut start, mut unread) = (Vec::new(), None, false);
+        for looked in 1.. {
             let page = self.0.query_page(&ask, start).await?;
             for item in &page.items {
                 if let Some(offer) = read(item)?.filter(|offer| offer.until > now) {
@@ -95,17 +106,33 @@ impl Waiting {
                 }
             }
             match page.more {
+                Some(_) if looked == MOST_PAGES => {
+                    unread = true;
+                    break;
+                }
                 Some(more) if offers.len() <= limit => start = Some(more),
                 _ => break,
             }
         }
-        let more = offers.len() > limit;
+        let more = unread || offers.len() > limit;
         offers.truncate(limit);
         Ok((offers, more))
     }
 
-    /// The device says that it has a message.
+    /// The device says that it has a message; `None` when nothing is known of it here, and then
+    /// [`Waiting::acknowledge_early`] is to be called if it can be one of the app's.
     pub async fn acknowledge(
+        &self,
+        app: &MobileAppId,
+        device: DeviceId,
+        task: TaskId,
+    ) -> Result<Option<Acked>, StoreError> {
+        let item = self.0.get(&self.0.names().users, keys::sent_task(app, device, task), true).await?;
+        item.as_ref().map(acked).transpose()
+    }
+
+    /// The device says that it has a message which its sender has not written down, as far as was seen.
+    pub async fn acknowledge_early(
         &self,
         app: &MobileAppId,
         device: DeviceId,
@@ -113,9 +140,6 @@ impl Waiting {
         now: Timestamp,
     ) -> Result<Acked, StoreError> {
         let (table, key) = (&self.0.names().users, keys::sent_task(app, device, task));
-        if let Some(item) = self.0.get(table, key.clone(), true).await? {
-            return acked(&item);
-        }
         let early = Item::keyed(key.pk, key.sk).with_flag("acked", true).expiring(now.plus(DEFAULT_TTL)).build();
         match self.0.put_new(table, early).await? {
             Put::Written | Put::Refused(None) => Ok(Acked::Early),
