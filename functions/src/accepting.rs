@@ -19,7 +19,7 @@ use store::due::DueWriter;
 use store::ids::Ids;
 use store::objects::ObjectWriter;
 use store::queue::{Hints, TaskMessage};
-use store::repeats::{Made, Repeats};
+use store::repeats::{Made, RepeatReader, Repeats};
 use store::tasks::{TaskReader, TaskWriter};
 use tracing::{info, warn};
 
@@ -92,7 +92,26 @@ pub(crate) struct Acceptance {
 }
 
 impl AcceptStore {
-    /// Fixes what a call of `owner` makes. `repeat`: by what a repeat of the call is recognised, and for how long.
+    /// The task of an earlier call of `owner`, when `repeat` is the same call once more. To be asked before anything is
+    /// checked that may have changed since.
+    pub(crate) async fn standing(
+        &self,
+        context: &Context,
+        noted: &RepeatReader,
+        owner: &Owner,
+        repeat: Option<&(String, Duration)>,
+    ) -> Result<Option<Task>, ApiError> {
+        let (Some((what, _)), now) = (repeat, context.clock.now()) else { return Ok(None) };
+        let Some(made) = noted.get(owner, what, now).await? else { return Ok(None) };
+        let standing = self.written.get(made.task, now).await?;
+        if let Some(task) = &standing {
+            info!(app.id = %owner, task.id = %task.id, "repeated call recognised");
+        }
+        Ok(standing)
+    }
+
+    /// Fixes what a call of `owner` makes, now: a call that may still be refused must not, or whoever mends it and repeats
+    /// it gets a message as old as the first one. `repeat`: by what a repeat of the call is recognised, and for how long.
     pub(crate) async fn begin(
         &self,
         context: &Context,

@@ -10,8 +10,20 @@ use model::task::{Content, Task};
 use std::time::Duration;
 use store::enterprises::ServiceChannel;
 use store::objects::ObjectReader;
+use store::repeats::RepeatReader;
 
-/// Fixes what the call makes.
+/// The task that the same call made before.
+pub(super) async fn standing(
+    context: &Context,
+    store: &AcceptStore,
+    noted: &RepeatReader,
+    ecode: &Ecode,
+    repeat: Option<&(String, Duration)>,
+) -> Result<Option<Task>, ApiError> {
+    store.standing(context, noted, &Owner::Enterprise(ecode.clone()), repeat).await
+}
+
+/// Fixes what the call makes: nothing is refused any more.
 pub(super) async fn begin(
     context: &Context,
     store: &AcceptStore,

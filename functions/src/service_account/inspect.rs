@@ -5,6 +5,7 @@ use bytes::Bytes;
 use gateway::ApiError;
 use gateway::envelope::service::Refusal;
 use model::service::{Format, MediaKind, THUMB_BYTES, VOICE_LENGTH};
+use tokio::sync::Semaphore;
 
 /// Bytes that can be kept.
 #[derive(Debug)]
@@ -14,9 +15,18 @@ pub(super) struct Inspected {
     pub(super) bytes: Bytes,
 }
 
+/// What is looked at at a time: a picture takes hundreds of MB while it is unpacked.
+static ONE: Semaphore = Semaphore::const_new(1);
+
 /// Looks at a file that is to be used as `kind`. Beside the executor: scaling takes a while.
 pub(super) async fn inspect(kind: MediaKind, bytes: Bytes) -> Result<Inspected, ApiError> {
-    let looked = tokio::task::spawn_blocking(move || look(kind, bytes)).await;
+    let turn = ONE.acquire().await;
+    let looked = tokio::task::spawn_blocking(move || {
+        // Until it is over, also when nobody waits for it any more.
+        let _turn = turn;
+        look(kind, bytes)
+    })
+    .await;
     looked.unwrap_or_else(|error| Err(ApiError::Internal { code: "panicked", source: Box::new(error) }))
 }
 
@@ -33,6 +43,7 @@ fn look(kind: MediaKind, bytes: Bytes) -> Result<Inspected, ApiError> {
         let is = found.map_or_else(String::new, |found| format!(" (it is {found})"));
         Err(Refusal::File.error(format!("`file` must be {what}{is}")))
     };
+    let unfit = |why: thumb::Unfit| Refusal::File.error(why.told());
     let picture = match found {
         Some("image/png") => Some(Format::Png),
         Some("image/jpeg") => Some(Format::Jpeg),
@@ -41,19 +52,16 @@ fn look(kind: MediaKind, bytes: Bytes) -> Result<Inspected, ApiError> {
     };
     match (kind, picture) {
         (MediaKind::Image, Some(format)) => {
-            if !thumb::is_whole(&bytes) {
-                return Err(Refusal::File.error("`file` breaks off, or is larger than 10,000 pixels"));
-            }
+            thumb::read(&bytes).map_err(unfit)?;
             Ok(Inspected { format, bytes })
         }
         (MediaKind::Image, None) => refused("a PNG, JPEG or GIF picture"),
-        (MediaKind::Thumb, Some(Format::Jpeg)) if bytes.len() <= THUMB_BYTES && thumb::is_whole(&bytes) => {
+        (MediaKind::Thumb, Some(Format::Jpeg)) if bytes.len() <= THUMB_BYTES && thumb::read(&bytes).is_ok() => {
             Ok(Inspected { format: Format::Jpeg, bytes })
         }
-        (MediaKind::Thumb, Some(Format::Jpeg | Format::Png)) => match thumb::scaled(&bytes) {
-            Some(bytes) => Ok(Inspected { format: Format::Jpeg, bytes }),
-            None => Err(Refusal::File.error("`file` breaks off, or is larger than 10,000 pixels")),
-        },
+        (MediaKind::Thumb, Some(Format::Jpeg | Format::Png)) => {
+            Ok(Inspected { format: Format::Jpeg, bytes: thumb::scaled(&bytes).map_err(unfit)? })
+        }
         (MediaKind::Thumb, _) => refused("a JPEG or PNG picture"),
         (MediaKind::Voice, _) => match recording(&bytes) {
             None => refused("a whole AMR or MP3 recording"),
@@ -108,6 +116,18 @@ mod tests {
         let most = MediaKind::Voice.most_bytes();
         assert_eq!(looked(MediaKind::Voice, vec![0; most + 1]).unwrap_err().0, "service_too_large");
         assert_eq!(looked(MediaKind::Image, vec![0; 10 * 1024 * 1024 + 1]).unwrap_err().0, "service_too_large");
+    }
+
+    #[test]
+    fn a_picture_of_too_many_pixels_is_told_how_many_there_may_be() {
+        let mut wide = png(8, [1, 2, 3, 255]);
+        wide[16..24].copy_from_slice(&[0, 0, 0x1d, 0, 0, 0, 0x1d, 0]);
+        for kind in [MediaKind::Image, MediaKind::Thumb] {
+            let (code, message) = looked(kind, wide.clone()).unwrap_err();
+            assert_eq!((code, message.contains("25000000 pixels")), ("service_file", true), "{message}");
+            let (_, message) = looked(kind, noise(64)[..400].to_vec()).unwrap_err();
+            assert!(message.contains("breaks off"), "{message}");
+        }
     }
 
     #[test]

@@ -16,12 +16,14 @@ use model::task::Task;
 use serde_json::json;
 use store::capabilities;
 use store::enterprises::ServiceCallers;
+use store::repeats::RepeatReader;
 
 capabilities! {
     /// What sending to everybody takes.
     pub struct MassSendStore {
         callers: ServiceCallers,
         shelf: ShelfStore,
+        noted: RepeatReader,
         accepting: AcceptStore,
     }
 }
@@ -60,9 +62,8 @@ async fn handle(context: &Context, store: &MassSendStore, request: Request) -> R
     let (said, sender) = (said(&fields)?, fields.sender()?);
     let repeat = fields.repeat("mass")?;
     admit(context, &ecode)?;
-    let begun = accept::begin(context, &store.accepting, &ecode, repeat).await?;
-    if let Some(task) = &begun.standing {
-        return Ok(accepted(task));
+    if let Some(task) = accept::standing(context, &store.accepting, &store.noted, &ecode, repeat.as_ref()).await? {
+        return Ok(accepted(&task));
     }
     let channel = channel(&store.callers, &ecode, &channel_id).await?;
     let what = match said {
@@ -71,6 +72,10 @@ async fn handle(context: &Context, store: &MassSendStore, request: Request) -> R
     };
     let body = ServiceBody { what, sender, users: Vec::new(), unbound: Vec::new() };
     let everybody = Recipient { slot: 0, address: Address::Followers(Which::All), quota_uid: None };
+    let begun = accept::begin(context, &store.accepting, &ecode, repeat).await?;
+    if let Some(task) = &begun.standing {
+        return Ok(accepted(task));
+    }
     let acceptance = Acceptance { channel, mass: true, body, recipients: vec![everybody] };
     Ok(accepted(&accept::finish(context, &store.accepting, begun, acceptance).await?))
 }

@@ -22,6 +22,7 @@ use store::bindings::Bindings;
 use store::capabilities;
 use store::enterprises::ServiceCallers;
 use store::objects::ObjectReader;
+use store::repeats::RepeatReader;
 
 capabilities! {
     /// What sending takes.
@@ -30,6 +31,7 @@ capabilities! {
         shelf: ShelfStore,
         bindings: Bindings,
         objects: ObjectReader,
+        noted: RepeatReader,
         accepting: AcceptStore,
     }
 }
@@ -53,8 +55,9 @@ pub const FUNCTION: Function = http_function!("service-send", Family::Service, R
 /// | `userinfo` | `{"id","name","headimgurl"}` | kept with the message |
 /// | `clientMsgId` | text, at most 64 characters | the same again within 24 hours is answered alike and sent once |
 ///
-/// Answers `data`: `{"taskId", "unbound":[user ids that nobody is bound to]}`. 404 when nobody is bound at all. Accepted, not
-/// yet sent: see [`super::task`]. The part that `msgtype` names is the one that counts; others are passed over.
+/// Answers `data`: `{"taskId", "unbound":[user ids that nobody is bound to]}`. 404 when nobody is bound at all. Of several
+/// users who are bound to one person, the first one that the call names gets the message, and the others are left out: of
+/// `unbound` and of what [`super::task`] tells, too. Accepted, not yet sent: see [`super::task`]. The part that `msgtype` names is the one that counts; others are passed over.
 ///
 /// Source: the API's document; where its tables and examples differ, the examples count.
 async fn handle(context: &Context, store: &SendStore, request: Request) -> Result<Reply, ApiError> {
@@ -65,10 +68,8 @@ async fn handle(context: &Context, store: &SendStore, request: Request) -> Resul
     let (said, sender) = (said(&fields)?, fields.sender()?);
     let repeat = fields.repeat("send")?;
     admit(context, &ecode)?;
-    let begun = accept::begin(context, &store.accepting, &ecode, repeat).await?;
-    if let Some(task) = &begun.standing {
-        let unbound = body_of(&store.objects, task).await?.map(|body| body.unbound).unwrap_or_default();
-        return Ok(accepted(task, &unbound));
+    if let Some(task) = accept::standing(context, &store.accepting, &store.noted, &ecode, repeat.as_ref()).await? {
+        return again(store, &task).await;
     }
     let channel = channel(&store.callers, &ecode, &channel_id).await?;
     let what = match said {
@@ -77,9 +78,12 @@ async fn handle(context: &Context, store: &SendStore, request: Request) -> Resul
     };
     let mut openids = store.bindings.openids(&channel.id, &users).await?;
     let (mut recipients, mut bound, mut unbound) = (Vec::new(), Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
     for user in users {
         match openids.remove(&user) {
             None => unbound.push(user),
+            // Another user of the call is the same person, who gets the message once.
+            Some(openid) if !seen.insert(openid.clone()) => {}
             Some(openid) => {
                 let slot = recipients.len() as u64;
                 recipients.push(Recipient { slot, address: Address::Wechat(openid), quota_uid: None });
@@ -91,9 +95,19 @@ async fn handle(context: &Context, store: &SendStore, request: Request) -> Resul
         return Err(Refusal::Unbound.error("`toUserId`: none of these users is bound on this channel"));
     }
     let body = ServiceBody { what, sender, users: bound, unbound: unbound.clone() };
+    let begun = accept::begin(context, &store.accepting, &ecode, repeat).await?;
+    if let Some(task) = &begun.standing {
+        return again(store, task).await;
+    }
     let acceptance = Acceptance { channel, mass: false, body, recipients };
     let task = accept::finish(context, &store.accepting, begun, acceptance).await?;
     Ok(accepted(&task, &unbound))
+}
+
+/// The answer that the call got the first time.
+async fn again(store: &SendStore, task: &Task) -> Result<Reply, ApiError> {
+    let unbound = body_of(&store.objects, task).await?.map(|body| body.unbound).unwrap_or_default();
+    Ok(accepted(task, &unbound))
 }
 
 fn accepted(task: &Task, unbound: &[String]) -> Reply {

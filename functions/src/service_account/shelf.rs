@@ -6,7 +6,7 @@ use gateway::{ApiError, Context};
 use model::ids::{Ecode, MediaId};
 use model::service::{MediaKind, OwnMedia, UploadedArticle};
 use store::capabilities;
-use store::media::{MediaBytes, MediaReader, MediaRecord, MediaWriter};
+use store::media::{MediaBytes, MediaReader, MediaRecord, MediaWriter, RefusedBytes};
 
 capabilities! {
     /// What taking it down takes.
@@ -19,7 +19,7 @@ capabilities! {
 
 impl ShelfStore {
     /// What `ecode` uploaded as `id`, which the field `field` of the call names. What was put into the bucket by a link is
-    /// looked at the first time that it is taken.
+    /// looked at the first time that it is taken; what is refused then is refused for good.
     pub(super) async fn take(
         &self,
         context: &Context,
@@ -34,10 +34,22 @@ impl ShelfStore {
             self.writer.note_use(ecode, &record, now).await?;
             return Ok(record);
         }
+        if let Some(why) = &record.refused {
+            return Err(Refusal::of_code(&why.code).unwrap_or(Refusal::File).error(&why.message));
+        }
         let Some(bytes) = self.writer.uploaded(ecode, id, record.kind.most_bytes()).await? else {
             return Err(Refusal::Media.error(format!("`{field}`: nothing has been uploaded to its link yet")));
         };
-        let inspected = inspect(record.kind, bytes).await?;
+        let inspected = match inspect(record.kind, bytes).await {
+            Ok(inspected) => inspected,
+            Err(ApiError::Refused { code, message }) => {
+                // The next call is told the same, and does not look again.
+                let why = RefusedBytes { code: code.to_owned(), message };
+                self.writer.refuse(ecode, &record, &why).await?;
+                return Err(ApiError::refused(code, why.message));
+            }
+            Err(error) => return Err(error),
+        };
         Ok(self.writer.settle(ecode, &record, inspected.format, inspected.bytes, now).await?)
     }
 

@@ -47,6 +47,7 @@ pub const FUNCTION: Function = http_function!("service-task", Family::Service, R
 ///  "mass": null}
 /// ```
 ///
+/// `users` are those who get it, one for each person: who is bound to the same one as a user before is left out.
 /// `state` is `waiting`, `sending` or `done`; a user's is one of the states of the record, or `waiting`; `code` is WeChat's.
 /// Of a message to everybody `users` is empty, and `mass` is `{"msgId","state","code","status","counts"}`: `state` becomes
 /// `finished` or `failed` when WeChat has told how it ended, `counts` is `{"total","filtered","sent","errors"}` then. For

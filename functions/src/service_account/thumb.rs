@@ -3,20 +3,52 @@
 use bytes::Bytes;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageReader, Limits, Rgb, RgbImage};
+use image::{DynamicImage, ImageError, ImageReader, Limits, Rgb, RgbImage};
 use model::service::THUMB_BYTES;
 use std::io::Cursor;
 
-/// The longest side that is decoded, and the most memory that decoding takes: a picture of a few KB may unpack to
-/// gigabytes.
+/// The most pixels that are decoded, and the longest side: a picture of a few KB may unpack to gigabytes. A progressive
+/// JPEG takes up to 11 bytes a pixel, whatever its decoder is told.
+const MOST_PIXELS: u64 = 25_000_000;
 const MOST_SIDE: u32 = 10_000;
+/// The most memory of what is decoded.
 const MOST_MEMORY: u64 = 160 * 1024 * 1024;
 /// Longest sides that are tried, in pixels, and qualities: a card shows a thumb 900 pixels wide at most.
 const SIDES: [u32; 5] = [900, 640, 400, 240, 120];
 const QUALITIES: [u8; 3] = [85, 70, 50];
 
-/// A JPEG of the picture that fits; `None` when the picture cannot be read, or is too large to be.
-pub(super) fn scaled(bytes: &[u8]) -> Option<Bytes> {
+/// Why a picture is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// It cannot be read to its end.
+    Broken,
+    /// It unpacks to more than is decoded.
+    TooLarge,
+}
+
+impl From<ImageError> for Unfit {
+    fn from(error: ImageError) -> Self {
+        match error {
+            ImageError::Limits(_) => Self::TooLarge,
+            _ => Self::Broken,
+        }
+    }
+}
+
+impl Unfit {
+    /// What callers are told.
+    pub(super) fn told(self) -> String {
+        match self {
+            Self::Broken => "`file` breaks off, or cannot be read".to_owned(),
+            Self::TooLarge => {
+                format!("`file` is too large a picture: it may have {MOST_PIXELS} pixels, and {MOST_SIDE} on a side")
+            }
+        }
+    }
+}
+
+/// A JPEG of the picture that fits.
+pub(super) fn scaled(bytes: &[u8]) -> Result<Bytes, Unfit> {
     let picture = decode(bytes)?;
     for side in SIDES {
         let smaller = if picture.width().max(picture.height()) > side {
@@ -27,28 +59,34 @@ pub(super) fn scaled(bytes: &[u8]) -> Option<Bytes> {
         let pixels = on_white(&smaller);
         for quality in QUALITIES {
             let mut jpeg = Vec::new();
-            pixels.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, quality)).ok()?;
+            pixels.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, quality))?;
             if jpeg.len() <= THUMB_BYTES {
-                return Some(jpeg.into());
+                return Ok(jpeg.into());
             }
         }
     }
-    None
+    Err(Unfit::TooLarge)
 }
 
-/// Whether the picture can be read to its end.
-pub(super) fn is_whole(bytes: &[u8]) -> bool {
-    decode(bytes).is_some()
+/// Reads the picture to its end.
+pub(super) fn read(bytes: &[u8]) -> Result<(), Unfit> {
+    decode(bytes).map(drop)
 }
 
-fn decode(bytes: &[u8]) -> Option<DynamicImage> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?;
+fn decode(bytes: &[u8]) -> Result<DynamicImage, Unfit> {
+    let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(ImageError::IoError);
+    // What the header says is asked first, since `max_alloc` bounds the pixels alone, and not what is taken on the way.
+    let (width, height) = reader()?.into_dimensions()?;
+    if u64::from(width) * u64::from(height) > MOST_PIXELS {
+        return Err(Unfit::TooLarge);
+    }
+    let mut reader = reader()?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST_SIDE);
     limits.max_image_height = Some(MOST_SIDE);
     limits.max_alloc = Some(MOST_MEMORY);
     reader.limits(limits);
-    reader.decode().ok()
+    Ok(reader.decode()?)
 }
 
 /// JPEG knows no transparency: what shines through is white, as on a card.
@@ -113,13 +151,33 @@ pub(super) mod tests {
 
     #[test]
     fn what_cannot_be_read_or_is_too_large_is_none() {
-        assert_eq!(scaled(b"no picture"), None);
+        assert_eq!(scaled(b"no picture"), Err(Unfit::Broken));
         let mut cut = noise(200);
         cut.truncate(300);
-        assert!(!is_whole(&cut));
+        assert_eq!(read(&cut), Err(Unfit::Broken));
         // A PNG header that promises 60,000 by 60,000 pixels.
         let mut bomb = png(8, [1, 2, 3, 255]);
         bomb[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
-        assert_eq!(scaled(&bomb), None);
+        assert_eq!(scaled(&bomb), Err(Unfit::TooLarge));
+        // A PNG that is too long, though it has few pixels.
+        let mut long = png(8, [1, 2, 3, 255]);
+        long[16..24].copy_from_slice(&[0, 0, 0x27, 0x11, 0, 0, 0, 1]);
+        assert_eq!(scaled(&long), Err(Unfit::TooLarge));
+    }
+
+    /// 55 megapixels of a progressive JPEG fit into `MOST_MEMORY`; what decoding them takes beside does not.
+    #[test]
+    fn pixels_are_counted_before_any_is_decoded() {
+        let sized = |width: u16, height: u16| {
+            let mut jpeg = noise(16);
+            let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+            jpeg[frame + 1] = 0xc2;
+            jpeg[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+            jpeg[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+            jpeg
+        };
+        assert_eq!(read(&sized(7_420, 7_420)), Err(Unfit::TooLarge));
+        assert_eq!(read(&sized(5_001, 5_000)), Err(Unfit::TooLarge));
+        assert_ne!(read(&sized(320, 160)), Err(Unfit::TooLarge));
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use model::channel::ChannelKind;
 use model::clock::Clock;
-use model::ids::{DeviceId, MobileAppId};
+use model::ids::{DeviceId, MobileAppId, TaskId};
 use model::own::{Offer, OwnAddress};
 use provider::own::{Lines, LinesError, Posted};
 use std::collections::HashMap;
@@ -50,6 +50,10 @@ impl Lines for StoredLines {
 
     async fn gone(&self, connection: &str, app: &MobileAppId, address: OwnAddress) -> Result<(), LinesError> {
         self.online.gone(connection, app, address).await.map_err(LinesError::new)
+    }
+
+    async fn was_sent(&self, app: &MobileAppId, address: OwnAddress, task: TaskId) -> Result<bool, LinesError> {
+        self.outbox.was_sent(app, address.device, task).await.map_err(LinesError::new)
     }
 
     async fn sent(&self, app: &MobileAppId, address: OwnAddress, offer: &Offer) -> Result<(), LinesError> {

@@ -4,7 +4,7 @@
 //! is one record and one object. The object is written before the record, so no record points to nothing.
 //!
 //! A file that is too large for a call is put into the bucket by a link: its record is *awaited* until somebody looks, finds
-//! the bytes under `uploads/` and keeps them as any others.
+//! the bytes under `uploads/` and keeps them as any others, or says in the record why not.
 //!
 //! The bucket forgets objects by their age, a record is forgotten by its last use: whoever uses something whose object has
 //! come of age writes the object anew.
@@ -58,6 +58,8 @@ pub struct MediaRecord {
     pub kind: MediaKind,
     /// Its bytes; `None` while they are awaited.
     pub kept: Option<KeptBytes>,
+    /// What came by the link and cannot be used: why, for good.
+    pub refused: Option<RefusedBytes>,
     /// When it was uploaded first.
     pub created: Timestamp,
     /// When it was used last, to the day.
@@ -75,6 +77,15 @@ pub struct KeptBytes {
     pub format: Format,
     /// When the object was written.
     pub stored: Timestamp,
+}
+
+/// Why bytes that came by a link were not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedBytes {
+    /// The stable code of the refusal.
+    pub code: String,
+    /// What whoever asks is told.
+    pub message: String,
 }
 
 /// A use is noted when the last note is older than this.
@@ -130,14 +141,20 @@ impl MediaLists {
         };
         let mut ask = Ask::new(&self.0.names().tokens, keys::media_of(ecode), range);
         ask.limit = Some(i32::from(limit));
-        let page = self.0.query_page(&ask, None).await?;
-        let alive = page.items.iter().filter(|item| is_alive(item, now));
-        alive
-            .map(|item| {
+        let (mut found, mut start) = (Vec::new(), None);
+        loop {
+            let page = self.0.query_page(&ask, start).await?;
+            for item in page.items.iter().filter(|item| is_alive(item, now)) {
                 let id = MediaId::parse(sort_key(item)).ok_or_else(|| StoreError::corrupt("media", "its id"))?;
-                read(id, item)
-            })
-            .collect()
+                found.push(read(id, item)?);
+            }
+            // What has expired is in the range until TTL gets to it: fewer than `limit` would read as the end.
+            start = page.more;
+            if found.len() >= usize::from(limit) || start.is_none() {
+                found.truncate(usize::from(limit));
+                return Ok(found);
+            }
+        }
     }
 }
 
@@ -197,15 +214,17 @@ impl MediaWriter {
             .set("expires_at", n(now.plus(MEDIA_LIFE).seconds()))
             .set_first("created_ms", n(now.millis()));
         self.0.update(&self.0.names().tokens, keys::media(ecode, &id), update).await?;
-        Ok(MediaRecord { id, kind, kept: Some(kept), created: now, used: now })
+        Ok(MediaRecord { id, kind, kept: Some(kept), refused: None, created: now, used: now })
     }
 
-    /// Makes a link by which bytes can be put into the bucket, and the id that they will be known by.
+    /// Makes a link by which bytes can be put into the bucket, and the id that they will be known by. With a `size` the
+    /// bucket takes exactly so many.
     pub async fn await_upload(
         &self,
         ecode: &Ecode,
         id: MediaId,
         kind: MediaKind,
+        size: Option<u32>,
         now: Timestamp,
     ) -> Result<String, StoreError> {
         let key = keys::media(ecode, &id);
@@ -220,6 +239,7 @@ impl MediaWriter {
         let config = PresigningConfig::expires_in(UPLOAD_LINK_LIFE)
             .map_err(|error| StoreError::corrupt("link to upload by", error))?;
         let put = self.0.s3().put_object().bucket(&self.0.names().bucket).key(upload_of(ecode, &id));
+        let put = put.set_content_length(size.map(i64::from));
         let presigned = put.presigned(config).await.map_err(failed("PutObject"))?;
         Ok(presigned.uri().to_owned())
     }
@@ -243,6 +263,17 @@ impl MediaWriter {
         let kept = self.keep_as(ecode, id, record.kind, hash, format, bytes, now).await?;
         self.0.delete_object(&upload_of(ecode, &record.id)).await?;
         Ok(MediaRecord { created: record.created, ..kept })
+    }
+
+    /// Notes that what was uploaded for the awaited `record` cannot be used, so that nobody looks at it again.
+    pub async fn refuse(&self, ecode: &Ecode, record: &MediaRecord, why: &RefusedBytes) -> Result<(), StoreError> {
+        // Another caller may have found better bytes there a moment ago.
+        let update = Update::default()
+            .set("refused", s(&why.message))
+            .set("refused_code", s(&why.code))
+            .when("attribute_exists(#pk) AND attribute_not_exists(#sha256)");
+        self.0.update(&self.0.names().tokens, keys::media(ecode, &record.id), update).await?;
+        self.0.delete_object(&upload_of(ecode, &record.id)).await
     }
 
     /// Notes that `record` is used: it is kept for another [`MEDIA_LIFE`]. Costs a write a day at most.
@@ -286,10 +317,18 @@ fn read(id: MediaId, item: &Attributes) -> Result<MediaRecord, StoreError> {
             stored: millis("stored_ms")?,
         }),
     };
+    let refused = match reader.has("refused") {
+        false => None,
+        true => Some(RefusedBytes {
+            code: reader.string("refused_code")?.to_owned(),
+            message: reader.string("refused")?.to_owned(),
+        }),
+    };
     Ok(MediaRecord {
         id,
         kind: kind.ok_or_else(|| StoreError::corrupt("media", "its kind is unknown"))?,
         kept,
+        refused,
         created: millis("created_ms")?,
         used: millis("used_ms")?,
     })

@@ -4,6 +4,7 @@
 //! refused afterwards are removed by the bucket's lifecycle, like all others, a day after the tasks themselves.
 
 use crate::error::failed;
+use crate::keys::hash;
 use crate::{StoreError, item};
 use aws_sdk_s3::primitives::ByteStream;
 use flate2::Compression;
@@ -28,7 +29,7 @@ capability! {
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
 impl ObjectWriter {
-    /// Keeps a message's content: inline while that is cheaper, else as `bodies/<nonce>`.
+    /// Keeps a message's content: inline while that is cheaper, else as `bodies/<nonce>-<hash>`.
     pub async fn keep_body(&self, nonce: &str, content: String) -> Result<Stored<String>, StoreError> {
         // Compression never gains more than a factor of about a thousand, and short texts need no trying.
         if content.len() <= limits::INLINE_BYTES / 2 {
@@ -38,12 +39,12 @@ impl ObjectWriter {
         if packed.len() <= limits::INLINE_BYTES {
             return Ok(Stored::Inline(content));
         }
-        let key = format!("bodies/{nonce}");
+        let key = key("bodies", nonce, &content);
         self.put(&key, packed).await?;
         Ok(Stored::Object(key))
     }
 
-    /// Keeps the recipients of a call: inline while that is cheaper, else as `audiences/<nonce>`.
+    /// Keeps the recipients of a call: inline while that is cheaper, else as `audiences/<nonce>-<hash>`.
     pub async fn keep_recipients(
         &self,
         nonce: &str,
@@ -53,11 +54,12 @@ impl ObjectWriter {
         if recipients.len() <= 32 {
             return Ok(Stored::Inline(recipients));
         }
-        let packed = deflate(item::json("audience", &recipients)?.as_bytes());
+        let content = item::json("audience", &recipients)?;
+        let packed = deflate(content.as_bytes());
         if packed.len() <= limits::INLINE_BYTES / 2 {
             return Ok(Stored::Inline(recipients));
         }
-        let key = format!("audiences/{nonce}");
+        let key = key("audiences", nonce, &content);
         self.put(&key, packed).await?;
         Ok(Stored::Object(key))
     }
@@ -120,6 +122,12 @@ impl crate::Store {
     }
 }
 
+/// Where `content` stands. Two calls may share a nonce, when they repeat one another, and say different things: the one
+/// whose task stands finds what it said.
+fn key(folder: &str, nonce: &str, content: &str) -> String {
+    format!("{folder}/{nonce}-{}", &hash(content)[..16])
+}
+
 /// Compresses.
 pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::with_capacity(bytes.len() / 2);
@@ -142,6 +150,14 @@ pub(crate) fn inflate(packed: &[u8]) -> Result<Vec<u8>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn different_contents_under_one_nonce_are_different_objects() {
+        let (one, other) = (key("audiences", "n", "one"), key("audiences", "n", "other"));
+        assert_eq!(one, "audiences/n-7692c3ad3540bb80");
+        assert_ne!(one, other);
+        assert_eq!(one, key("audiences", "n", "one"), "a repeat writes the same object");
+    }
 
     #[test]
     fn what_was_packed_unpacks() {

@@ -17,6 +17,11 @@ capability! {
     Repeats: [("dynamodb:UpdateItem", Tokens)]
 }
 
+capability! {
+    /// Finds what an earlier call made.
+    RepeatReader: [("dynamodb:GetItem", Tokens)]
+}
+
 /// What a call made, or will have made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
@@ -26,6 +31,29 @@ pub struct Made {
     pub nonce: String,
     /// When the call was made.
     pub at: Timestamp,
+}
+
+impl RepeatReader {
+    /// What a call of `owner`, known by `what`, made or will have made; `None` when there was none, or its time is over.
+    /// Strongly consistent.
+    pub async fn get(&self, owner: &Owner, what: &str, now: Timestamp) -> Result<Option<Made>, StoreError> {
+        let Some(item) = self.0.get(&self.0.names().tokens, keys::repeat(owner, &hash(what)), true).await? else {
+            return Ok(None);
+        };
+        let reader = Reader::new("repeat", &item);
+        if reader.number::<i64>("until_ms")? <= now.millis() {
+            return Ok(None);
+        }
+        noted(&reader).map(Some)
+    }
+}
+
+fn noted(reader: &Reader<'_>) -> Result<Made, StoreError> {
+    Ok(Made {
+        task: TaskId::new(reader.number("task")?),
+        nonce: reader.string("nonce")?.to_owned(),
+        at: Timestamp::from_millis(reader.number("at_ms")?),
+    })
 }
 
 impl Repeats {
@@ -52,12 +80,7 @@ impl Repeats {
             Updated::Done(_) => Ok(made),
             Updated::Refused(item) => {
                 let item = item.unwrap_or_default();
-                let reader = Reader::new("repeat", &item);
-                Ok(Made {
-                    task: TaskId::new(reader.number("task")?),
-                    nonce: reader.string("nonce")?.to_owned(),
-                    at: Timestamp::from_millis(reader.number("at_ms")?),
-                })
+                noted(&Reader::new("repeat", &item))
             }
         }
     }

@@ -3,9 +3,15 @@
 use super::files::{jpeg, png};
 use super::{Portal, data};
 use futures::future::join_all;
+use model::audience::Recipient;
+use model::channel::Address;
+use model::ids::OpenId;
+use model::task::Stored;
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::Duration;
+use store::Capability;
+use store::objects::{ObjectReader, ObjectWriter};
 use support::until;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -38,6 +44,30 @@ async fn must_16_the_same_upload_from_twenty_callers_is_one_object_one_id_and_on
     }
     portal.town.inbox_of(12).await;
     assert_eq!(portal.account().media_made().0, 1, "one upload to WeChat");
+    portal.town.close().await;
+}
+
+/// Two calls that repeat one another share a nonce: what the one keeps does not overwrite what the other one's task names.
+#[tokio::test]
+async fn a_list_under_the_nonce_of_another_leaves_it_as_it_is() {
+    let portal = Portal::open().await;
+    let store = portal.town.stack.store();
+    let (writer, reader) = (ObjectWriter::open(store), ObjectReader::open(store));
+    let list = |from: u64| -> Vec<Recipient> {
+        let one = |slot| (slot, Address::Wechat(OpenId::new(format!("o{}", (from + slot) * 7_919 % 104_729))));
+        (0..5_000).map(one).map(|(slot, address)| Recipient { slot, address, quota_uid: None }).collect()
+    };
+    let first = writer.keep_recipients("nonce", list(1)).await.expect("kept");
+    let second = writer.keep_recipients("nonce", list(2)).await.expect("kept");
+    assert!(matches!((&first, &second), (Stored::Object(_), Stored::Object(_))), "too large for an item");
+    assert_eq!(reader.recipients(first).await.expect("the list"), list(1));
+    assert_eq!(reader.recipients(second).await.expect("the list"), list(2));
+    let body = |from: u64| (0..4_000).map(|n| format!("{}-", (n * 7_919 + from) * 31 % 1_000_003)).collect::<String>();
+    let first = writer.keep_body("nonce", body(1)).await.expect("kept");
+    let second = writer.keep_body("nonce", body(2)).await.expect("kept");
+    assert!(matches!((&first, &second), (Stored::Object(_), Stored::Object(_))), "too large for an item");
+    assert_eq!(reader.body(first).await.expect("the text"), Some(body(1)));
+    assert_eq!(reader.body(second).await.expect("the text"), Some(body(2)));
     portal.town.close().await;
 }
 

@@ -193,5 +193,17 @@ async fn a_repeat_with_the_same_client_msg_id_is_one_message() {
     until("the message", || async { !sent(&portal).is_empty() }).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(sent(&portal).len(), 1);
+    // The task is found before the channel is.
+    let mut elsewhere = body.clone();
+    elsewhere["channelId"] = json!("nowhere");
+    assert_eq!(data(&portal.town.api.post(&path, &elsewhere).await), first);
+    // And what is refused is not noted.
+    elsewhere["clientMsgId"] = json!("m-2");
+    assert_eq!(code(&portal.town.api.post(&path, &elsewhere).await), 404);
+    portal.town.stack.advance(Duration::from_secs(3600));
+    let now = portal.town.now();
+    elsewhere["channelId"] = json!("demo");
+    let told = portal.task(&task_id(&portal.town.api.post(&path, &elsewhere).await)).await;
+    assert!(told["accepted_ms"].as_i64().is_some_and(|at| at >= now.millis()), "{told}");
     portal.town.close().await;
 }

@@ -6,7 +6,11 @@ use super::{BASE, OTHER, OTHER_CHANNEL, OTHER_TOKEN, Portal, at, code, data, ref
 use http::header;
 use http::{Method, StatusCode};
 use local::seed;
+use model::ids::{AccountId, ServiceChannelId};
 use serde_json::{Value, json};
+use store::Capability;
+use store::bindings::BindingImporter;
+use support::until;
 
 fn article(title: &str, pc: &str, app: &str) -> Value {
     json!({ "title": title, "description": "关于", "pcUrl": pc, "appUrl": app, "picurl": "http://x.cn/a.jpg" })
@@ -221,6 +225,81 @@ async fn must_11_a_repeat_with_the_same_client_msg_id_is_answered_alike_and_sent
     long["clientMsgId"] = json!("x".repeat(65));
     assert_eq!(refusal(&portal.send_body(long).await).0, 400);
     portal.town.close().await;
+}
+
+/// What is refused is not noted: the call that is mended and repeated makes a message of its own time.
+#[tokio::test]
+async fn a_call_that_was_refused_is_made_anew_when_it_is_repeated() {
+    let portal = Portal::open().await;
+    let text = json!({ "content": "x" });
+    let body = |channel: &str, to: &str| json!({ "channelId": channel, "toUserId": to, "msgtype": "text", "text": text, "clientMsgId": "order-8" });
+    assert_eq!(code(&portal.send_body(body("demo", "nobody")).await), 404);
+    assert_eq!(code(&portal.send_body(body("nowhere", "user1")).await), 404);
+    let picture = json!({ "channelId": "demo", "toUserId": "user1", "msgtype": "image", "clientMsgId": "order-8",
+        "image": { "media_id": "0".repeat(32) } });
+    assert_eq!(code(&portal.send_body(picture).await), 404);
+    // A message lives for a day: one that was as old as the refused calls would be over before it is sent.
+    portal.town.stack.advance(std::time::Duration::from_secs(23 * 3600));
+    portal.everybody_talks();
+    let now = portal.town.now();
+    let sent = portal.send_body(body("demo", "user1")).await;
+    let told = portal.done(&sent).await;
+    assert_eq!(told["counts"]["sent"], 1, "{told}");
+    assert!(told["accepted_ms"].as_i64().is_some_and(|at| at >= now.millis()), "{told}");
+    // It stands from now on, whatever becomes of what it was checked by.
+    assert_eq!(data(&portal.send_body(body("nowhere", "nobody")).await), data(&sent));
+    portal.town.close().await;
+}
+
+#[tokio::test]
+async fn two_users_who_are_one_person_get_one_message() {
+    let portal = Portal::open().await;
+    portal.everybody_talks();
+    let importer = <BindingImporter as Capability>::open(portal.town.stack.store());
+    let channel = ServiceChannelId::parse(seed::SERVICE_CHANNEL).expect("an id");
+    let again = [("again".to_owned(), seed::openid(1))];
+    importer.bind_all(&AccountId::new(seed::ACCOUNT), &channel, &again, portal.town.now()).await.expect("a binding");
+    let sent = portal.send("again,user1,user2,nobody", "text", json!({ "content": "x" })).await;
+    assert_eq!(data(&sent)["unbound"], json!(["nobody"]));
+    let told = portal.done(&sent).await;
+    let users: Vec<_> = told["users"].as_array().expect("users").iter().map(|user| user["userId"].clone()).collect();
+    assert_eq!((json!(users), &told["counts"]["total"]), (json!(["again", "user2"]), &json!(2)), "{told}");
+    let mut openids: Vec<_> = portal.town.inbox_of(2).await.into_iter().map(|message| message.recipient).collect();
+    openids.sort();
+    assert_eq!(openids, [seed::openid(1).as_str(), seed::openid(2).as_str()]);
+    portal.town.close().await;
+}
+
+/// The account may not upload, or WeChat says of an upload what it says of openids: that is no word on texts or recipients.
+#[tokio::test]
+async fn what_wechat_says_of_an_upload_is_held_against_no_channel_and_no_recipient() {
+    for errcode in [48001, 40003, 43101] {
+        let portal = Portal::open().await;
+        portal.everybody_talks();
+        let image = portal.uploaded("image", &png(4)).await;
+        let fault = json!({ "channel": "wechat-custom", "operation": "upload", "errcode": errcode, "times": 1 });
+        portal.order(fault).await;
+        let refused = portal.send("user1", "image", json!({ "media_id": image })).await;
+        let task = task_id(&refused);
+        let told_of = |state: &'static str| {
+            let (portal, task) = (&portal, &task);
+            until("the refusal", move || async move { portal.task(task).await["counts"][state] == 1 })
+        };
+        told_of(if errcode == 48001 { "retrying" } else { "content" }).await;
+        let told = portal.task(&task).await;
+        assert_eq!(told["users"][0]["code"], errcode, "{told}");
+        // The channel is open, and the recipient is still known.
+        let text = portal.send("user1", "text", json!({ "content": "x" })).await;
+        assert_eq!(portal.done(&text).await["counts"]["sent"], 1, "{errcode}");
+        assert_eq!(portal.town.stack.context().metrics.counted_under("BreakerOpened"), 0);
+        if errcode == 48001 {
+            // It waits as long as an open breaker would have had it wait.
+            portal.town.stack.advance(std::time::Duration::from_secs(320));
+            portal.town.stack.run_schedule("release-due", json!({ "recover": true })).await.expect("a run");
+            assert_eq!(portal.done(&refused).await["counts"]["sent"], 1);
+        }
+        portal.town.close().await;
+    }
 }
 
 /// WeChat's id of an upload is used for two and a half days, then got anew from our bytes.

@@ -4,7 +4,12 @@ use super::files::{amr, form, jpeg, large_png, mp3, png};
 use super::{BASE, OTHER, OTHER_TOKEN, Portal, at, code, data, refusal, upload_to};
 use http::Method;
 use local::seed;
+use model::ids::{Ecode, MediaId};
+use model::service::MediaKind;
 use serde_json::{Value, json};
+use std::time::Duration;
+use store::Capability;
+use store::media::MediaWriter;
 use support::Client;
 
 #[tokio::test]
@@ -142,6 +147,85 @@ async fn must_6_a_large_file_goes_into_the_bucket_by_a_link_and_is_looked_at_the
         code(&portal.town.api.send(Method::POST, &format!("{}&presign=1", at("uploadMedia")), &[], "").await),
         400
     );
+    portal.town.close().await;
+}
+
+/// Nobody has to look twice at what cannot be used, however often it is named.
+#[tokio::test]
+async fn what_was_refused_behind_a_link_is_refused_for_good() {
+    let portal = Portal::open().await;
+    let path = |query: &str| format!("{}&{query}", at("uploadMedia"));
+    for (kind, bytes, expected, says) in
+        [("image", png(7)[..60].to_vec(), 400, "breaks off"), ("voice", vec![0; (2 << 20) + 1], 413, "2097152")]
+    {
+        let query = format!("presign=1&type={kind}");
+        let link = data(&portal.town.api.send(Method::POST, &path(&query), &[], "").await);
+        let (id, url) = (link["media_id"].as_str().expect("an id"), link["upload_url"].as_str().expect("a link"));
+        Client::new("").send(Method::PUT, url, &[], bytes).await;
+        let look =
+            async || refusal(&portal.town.api.send(Method::POST, &path(&format!("media_id={id}")), &[], "").await);
+        let first = look().await;
+        assert_eq!((first.0, first.1.contains(says)), (expected, true), "{first:?}");
+        // Not even when better bytes come by the same link.
+        Client::new("").send(Method::PUT, url, &[], png(8)).await;
+        portal.reset();
+        assert_eq!(look().await, first);
+        assert_eq!(refusal(&portal.send("user1", kind, json!({ "media_id": id })).await), first);
+        let calls = crate::wxpusher::aws_calls(&portal.town);
+        assert!(!calls.iter().any(|call| call.contains("GetObject")), "{calls:?}");
+    }
+    portal.town.close().await;
+}
+
+#[tokio::test]
+async fn a_link_with_a_size_is_for_exactly_so_many_bytes() {
+    let portal = Portal::open().await;
+    let picture = png(9);
+    let presigned = async |size: &str| {
+        let path = format!("{}&presign=1&type=image&size={size}", at("uploadMedia"));
+        portal.town.api.send(Method::POST, &path, &[], "").await
+    };
+    let link = data(&presigned(&picture.len().to_string()).await)["upload_url"].as_str().expect("a link").to_owned();
+    let signed = link.split('&').find_map(|part| part.strip_prefix("X-Amz-SignedHeaders=")).expect("signed headers");
+    assert_eq!(signed, "content-length%3Bhost");
+    let put = async |bytes: Vec<u8>| Client::new("").send(Method::PUT, &link, &[], bytes).await.status.as_u16();
+    assert_eq!(put([picture.as_slice(), b"x"].concat()).await, 403);
+    assert_eq!(put(picture).await, 200);
+    for wrong in ["0", "x", "10485761"] {
+        let (code, message) = refusal(&presigned(wrong).await);
+        assert_eq!((code, message.contains("`size`")), (400, true), "{message}");
+    }
+    portal.town.close().await;
+}
+
+/// TTL takes days to remove what has expired; until then it is in the range that a page is read from.
+#[tokio::test]
+async fn a_list_goes_on_behind_what_has_expired() {
+    let portal = Portal::open().await;
+    let writer = MediaWriter::open(portal.town.stack.store());
+    let ecode = Ecode::parse(seed::ENTERPRISE).expect("a code");
+    let id = |n: u32| MediaId::parse(&format!("{n:032x}")).expect("an id");
+    let awaited = async |n: u32| {
+        writer.await_upload(&ecode, id(n), MediaKind::Image, None, portal.town.now()).await.expect("a link");
+    };
+    for n in [0, 1, 2, 3, 5, 6] {
+        awaited(n).await;
+    }
+    portal.town.stack.advance(Duration::from_secs(3 * 86_400));
+    for n in [4, 7, 8] {
+        awaited(n).await;
+    }
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/admin/enterprises/demo/media?limit=2{cursor}");
+        let page = crate::admin::done(&portal.town, 200, Method::GET, &path, Value::Null).await;
+        let items = page["items"].as_array().expect("items");
+        found.extend(items.iter().map(|item| item["media_id"].as_str().expect("an id").to_owned()));
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        assert_eq!(items.len(), 2, "{page}");
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(found, [4, 7, 8].map(|n| id(n).to_string()));
     portal.town.close().await;
 }
 

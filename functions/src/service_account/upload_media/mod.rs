@@ -45,8 +45,8 @@ const DIGEST_CHARS: usize = 512;
 /// | --- | --- |
 /// | `multipart/form-data` with `type` and `file` | a file: `image` (PNG, JPEG, GIF), `voice` (AMR, MP3, 2 MB, 60 s), `thumb` (JPEG or PNG, scaled to 64 KB); at most 4 MB |
 /// | JSON with `articles` | 1 to 10 of `thumb_media_id`, `title`, `author`, `content`, `digest`, `show_cover_pic` (0, 1), `pcUrl`, `appUrl`; the first is required |
-/// | any, with `presign=1` and `type` in the query | a link for a file of up to 10 MB: `upload_url`, to be PUT to within 15 minutes |
-/// | any, with `media_id` in the query | looks at what was put there; without this call, the first message does |
+/// | any, with `presign=1` and `type` in the query | a link for a file of up to 10 MB: `upload_url`, to be PUT to within 15 minutes; with `size` in the query it takes exactly so many bytes |
+/// | any, with `media_id` in the query | looks at what was put there; without this call, the first message does. What is refused then ends the id: ask for another link |
 ///
 /// Answers `data.media_id`, 32 hexadecimal digits. The same file uploaded again, by however many callers, is the same id.
 /// Kind and size are those of the bytes. 400 names what is wrong, 413 is too large; nothing is kept then. What was uploaded
@@ -66,8 +66,8 @@ async fn handle(context: &Context, store: &UploadStore, request: Request) -> Res
     }
     if query.get("presign").is_some_and(|given| given == "1" || given == "true") {
         let kind = kind_of(query.get("type"))?;
-        let id = drawn();
-        let url = store.writer.await_upload(&ecode, id.clone(), kind, now).await?;
+        let (id, size) = (drawn(), size_of(query.get("size"), kind)?);
+        let url = store.writer.await_upload(&ecode, id.clone(), kind, size, now).await?;
         let expires = now.plus(UPLOAD_LINK_LIFE);
         return Ok(success(json!({ "media_id": id, "upload_url": url, "expires_ms": expires })));
     }
@@ -92,6 +92,15 @@ async fn handle(context: &Context, store: &UploadStore, request: Request) -> Res
 fn kind_of(name: Option<&str>) -> Result<MediaKind, ApiError> {
     let name = name.ok_or_else(|| wrong("`type` is required: `image`, `voice` or `thumb`"))?;
     MediaKind::of_file(name.trim()).ok_or_else(|| wrong("`type` must be `image`, `voice` or `thumb`"))
+}
+
+/// How many bytes a link is for.
+fn size_of(given: Option<&str>, kind: MediaKind) -> Result<Option<u32>, ApiError> {
+    let Some(given) = given else { return Ok(None) };
+    let (name, most) = (kind.as_str(), kind.most_bytes());
+    let size = given.trim().parse().ok().filter(|size| (1..=most).contains(&(*size as usize)));
+    size.map(Some)
+        .ok_or_else(|| wrong(format!("`size` must be a number of bytes, from 1 to the {most} of {name} files")))
 }
 
 /// An id that nobody has.
@@ -137,6 +146,23 @@ mod tests {
     fn a_drawn_id_has_the_form_of_one() {
         assert_eq!(drawn().as_str().len(), MediaId::CHARS);
         assert_ne!(drawn(), drawn());
+    }
+
+    #[test]
+    fn a_size_is_within_what_the_kind_may_have() {
+        let most = MediaKind::Voice.most_bytes();
+        assert_eq!(size_of(None, MediaKind::Voice).ok(), Some(None));
+        assert_eq!(size_of(Some(" 1 "), MediaKind::Voice).ok(), Some(Some(1)));
+        assert_eq!(
+            size_of(Some(&most.to_string()), MediaKind::Voice).ok().flatten().map(|size| size as usize),
+            Some(most)
+        );
+        for bad in ["", "0", "-1", "1.5", "x", "99999999999", &(most + 1).to_string()] {
+            let Err(ApiError::Refused { message, .. }) = size_of(Some(bad), MediaKind::Voice) else {
+                panic!("{bad:?}")
+            };
+            assert!(message.contains("`size`"), "{message}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use model::audience::Recipient;
 use model::clock::Timestamp;
 use model::ids::MediaId;
 use model::message::Message;
-use model::outcome::{Attempt, Outcome};
+use model::outcome::{Attempt, BREAKER_OPEN, Outcome};
 use model::service::{MassMessage, MediaKind, OwnMedia, UploadedArticle, WECHAT_MEDIA_LIFE};
 use model::wechat::{CustomMessage, WechatMessage};
 use provider::channel::{Call, Channel, Credentials};
@@ -272,7 +272,7 @@ impl<'a> Showing<'a> {
         self.delivery.now()
     }
 
-    /// What a refused upload means for the message.
+    /// What a refused upload means for the message. The answer was to the upload, and says nothing of recipients.
     fn failed(&self, error: &CallError) -> Attempt {
         let now = self.now();
         let attempt = error.attempt(now, rand::random());
@@ -284,7 +284,15 @@ impl<'a> Showing<'a> {
                 let after = Some(hold.end(now).since(now));
                 Attempt { outcome: Outcome::Retry { after, at_most: None }, ..attempt }
             }
-            _ => attempt,
+            // So is what the account may upload: texts go on, so no breaker is opened.
+            Outcome::Config => {
+                Attempt { outcome: Outcome::Retry { after: Some(BREAKER_OPEN), at_most: None }, ..attempt }
+            }
+            // It was no recipient that was refused: none of them was named.
+            Outcome::Invalid | Outcome::Suppressed => Attempt { outcome: Outcome::Content, ..attempt },
+            Outcome::Ok { .. } | Outcome::Retry { .. } | Outcome::Auth | Outcome::TooLarge | Outcome::Content => {
+                attempt
+            }
         }
     }
 

@@ -90,7 +90,8 @@ impl Refusal {
         ApiError::refused(self.code(), message)
     }
 
-    fn of_code(code: &str) -> Option<Self> {
+    /// The refusal with this code.
+    pub fn of_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|refusal| refusal.code() == code)
     }
 }
