@@ -6,6 +6,7 @@ use model::ids::{MobileAppId, PushUserId};
 use model::mobile::MobileApp;
 use model::secret::Secret;
 use store::capabilities;
+use store::devices::DeviceOwners;
 use store::mobile_apps::{MobileApps, token_hash};
 use store::sessions::{Session, Sessions};
 
@@ -14,6 +15,7 @@ capabilities! {
     pub struct CallerStore {
         apps: MobileApps,
         sessions: Sessions,
+        owners: DeviceOwners,
     }
 }
 
@@ -38,7 +40,8 @@ pub(crate) enum Caller {
 
 impl Caller {
     /// Reads `app_id`, `access-token` and `user_id`: 40000, 10003, 10008, 10002. Nobody but an admin acts for another, so
-    /// `user_id` of a user's call is not looked at; `group_id` never is, for there are no groups here.
+    /// `user_id` of a user's call is not looked at; `group_id` never is, for there are no groups here. Whoever signed in on
+    /// a device speaks for the user as long as the user has the device.
     pub(crate) async fn of(context: &Context, store: &CallerStore, request: &Request) -> Result<Self, ApiError> {
         let app = app(context, store, request).await?;
         let token = header(request, "access-token")
@@ -58,6 +61,11 @@ impl Caller {
             context.mobile_apps.forget(&app.id);
             Refusal::TokenInvalid.error("the access token is unknown or over; sign in again")
         })?;
+        if let Some(device) = session.device
+            && !store.owners.has(&app.id, session.user, device).await?
+        {
+            return Err(Refusal::TokenInvalid.error("the device of the access token was removed; sign in again"));
+        }
         Ok(Self::User { app, session })
     }
 

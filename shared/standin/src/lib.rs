@@ -4,7 +4,7 @@
 //! sizes, and answers with the vendor's own codes. It shares no code with the channels it stands opposite to, so a mistake
 //! made there is not made here as well.
 //!
-//! The channels' tests put a stand-in behind a server on loopback; the sandbox can mount the same one. Both own the
+//! The channels' tests put a stand-in behind a server on loopback; the sandbox mounts the same one. Both own the
 //! [`Desk`] of the stand-in: what it accepted, and what it is to refuse.
 //!
 //! **A further stand-in** is a module with a struct that holds a [`Desk`] and has

@@ -7,7 +7,7 @@ use gateway::Reply;
 use gateway::envelope::mobile::{Refusal, parameter, success};
 use model::device::{MOST_TAGS, NAME_CHARS, PushUser, QuietHours};
 use serde_json::{Value, json};
-use store::devices::Switch;
+use store::devices::{Switch, Tagged};
 
 /// Another user has the alias.
 pub(super) fn alias_taken() -> ApiError {
@@ -61,11 +61,6 @@ impl Call<'_> {
     /// POST /user/push/tag: 10002 above 100 tags.
     pub(super) async fn add_tags(&self) -> Result<Reply, ApiError> {
         let tags = self.given_tags()?;
-        let known = self.store.devices.user(&self.app.id, self.user).await?.ok_or_else(no_user)?.tags;
-        let new = tags.iter().filter(|tag| !known.contains(*tag)).count();
-        if known.len() + new > MOST_TAGS {
-            return Err(parameter("tags", &format!("would leave the user with more than {MOST_TAGS} tags")));
-        }
         self.change_tags(|user| user.extend(tags.iter().cloned())).await
     }
 
@@ -81,8 +76,10 @@ impl Call<'_> {
     }
 
     async fn change_tags(&self, change: impl Fn(&mut std::collections::BTreeSet<String>)) -> Result<Reply, ApiError> {
-        let tags = self.store.devices.change_tags(&self.app.id, self.user, change).await?;
-        Ok(success(tags.ok_or_else(no_user)?))
+        match self.store.devices.change_tags(&self.app.id, self.user, change).await?.ok_or_else(no_user)? {
+            Tagged::With(tags) => Ok(success(tags)),
+            Tagged::TooMany => Err(parameter("tags", &format!("would leave the user with more than {MOST_TAGS} tags"))),
+        }
     }
 
     fn given_tags(&self) -> Result<Vec<String>, ApiError> {

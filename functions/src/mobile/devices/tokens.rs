@@ -4,15 +4,17 @@ use super::{Call, no_device, no_user};
 use gateway::ApiError;
 use gateway::Reply;
 use gateway::envelope::mobile::{parameter, success};
+use model::channel::ChannelKind;
 use model::device::{Binding, Device, TOKEN_BYTES};
 use model::ids::DeviceToken;
+use provider::apns;
 use serde_json::{Map, Value, json};
 
 impl Call<'_> {
     /// PUT, POST /user/token/bind
     ///
     /// `notifier_name` is the name of a certificate of the app, which says vendor and environment. The token replaces the
-    /// one that the device had with this vendor; whoever had it before has it no longer.
+    /// one that the device had with this vendor; whoever had it before has it no longer. Apple's are hexadecimal digits.
     pub(super) async fn bind(&self) -> Result<Reply, ApiError> {
         let body = self.body()?;
         let body = body.object();
@@ -29,6 +31,9 @@ impl Call<'_> {
             .find(&self.app.id, &notifier)
             .await?
             .ok_or_else(|| parameter("notifier_name", "names no certificate of the app"))?;
+        if provider.channel() == ChannelKind::Apns && !apns::is_token(&token) {
+            return Err(parameter("device_token", "is not hexadecimal, as a token of Apple's is"));
+        }
         let bound = self.context.clock.now();
         let binding = Binding { token: DeviceToken::new(token), bound, environment, notifier };
         let bound = self.store.devices.bind(&self.app.id, self.user, sn, provider.channel(), binding).await?;

@@ -157,7 +157,7 @@ async fn accept(context: &Context, store: &NotifyStore, app: &MobileApp, call: C
     if content.audience == Audience::All {
         content.shards = app.shards;
         if content.notification.kind != Kind::Cmd && !call.legs.is_empty() {
-            content.ledger = Some(store.badges.note(&app.id, content.notification.badge).await?);
+            content.ledger = Some(store.badges.note(&app.id, content.notification.badge, made.task).await?);
         }
     }
     let audience = content.audience.name();

@@ -14,7 +14,7 @@ use model::clock::Timestamp;
 use model::ids::{DeviceToken, OpenId};
 use model::outcome::{Attempt, BREAKER_OPEN, Decision, Outcome, decide};
 use model::record::{Entry, State};
-use provider::vendor::guard;
+use provider::vendor::guard::{self, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(super) struct Sent {
     pub(super) untried: Vec<Turn>,
     /// Over on this leg, and where they are now.
     pub(super) passed: Vec<Away>,
-    /// Whose address is dead.
+    /// Whose address is dead beyond doubt.
     pub(super) invalid: Vec<Dead>,
     /// Accepted by the vendor and due for a step of their daily counter.
     pub(super) counted: Vec<Recipient>,
@@ -131,7 +131,7 @@ pub(super) async fn send(
             let attempt = attempts.next().unwrap_or_else(silent);
             *tally.entry(attempt.outcome.label()).or_default() += 1;
             verdicts.note(&attempt.outcome, attempt.doubtful);
-            if attempt.doubtful && attempt.outcome == Outcome::Invalid {
+            if is_doubted(&attempt) {
                 doubted.push((turn, attempt));
             } else {
                 sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
@@ -144,10 +144,16 @@ pub(super) async fn send(
         probing = false;
     }
     drop(in_flight);
-    let certificate = !doubted.is_empty() && is_certificate(delivery, verdicts, &doubted).await?;
+    let verdict = judge(delivery, &mut verdicts, &doubted).await?;
     for (turn, mut attempt) in doubted {
-        if certificate {
-            (attempt.outcome, attempt.doubtful) = (Outcome::Config, false);
+        match verdict {
+            _ if attempt.outcome == Outcome::Config => attempt.doubtful = verdicts.proves_the_certificate(),
+            // Whoever may sign up could shut the app's channel otherwise, by tokens that are none.
+            Verdict::Certificate => {
+                (attempt.outcome, attempt.doubtful) = (Outcome::Config, verdicts.proves_the_certificate());
+            }
+            Verdict::Dead => attempt.doubtful = false,
+            Verdict::Unknown => {}
         }
         sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
     }
@@ -171,32 +177,48 @@ pub(super) async fn send(
     Ok(sent)
 }
 
+/// Whether it takes the other attempts to say what an attempt means: a doubtful death, or one whose channel blames the
+/// certificate by the part of the run that it saw.
+fn is_doubted(attempt: &Attempt) -> bool {
+    match attempt.outcome {
+        Outcome::Invalid => attempt.doubtful,
+        // Of a certificate that is refused as such no other vendor is said to know better.
+        Outcome::Config => attempt.elsewhere && !attempt.doubtful,
+        _ => false,
+    }
+}
+
 /// Whether tokens that are called dead are so because of the certificate: by the verdicts of this run, or, when those are
-/// too few to tell, by those of the whole part of the task.
-async fn is_certificate(
+/// too few to tell, by those of the whole part of the task, which are added to `verdicts`.
+async fn judge(
     delivery: &Delivery<'_>,
-    mut verdicts: guard::Tally,
+    verdicts: &mut guard::Tally,
     doubted: &[(&Turn, Attempt)],
-) -> Result<bool, WorkerError> {
-    if !verdicts.tells() {
+) -> Result<Verdict, WorkerError> {
+    if doubted.is_empty() {
+        return Ok(Verdict::Unknown);
+    }
+    if verdicts.verdict() == Verdict::Unknown {
         let legs: BTreeSet<u8> = doubted.iter().map(|(turn, _)| turn.leg).collect();
         let BatchId { task, part, .. } = delivery.batch.id;
         for kept in delivery.store.records.part(task, part).await?.values() {
             for (_, entry) in kept.record.deliveries().filter(|(_, entry)| legs.contains(&entry.leg)) {
                 match entry.state {
-                    State::Sent | State::Suppressed => verdicts.note(&Outcome::Ok { vendor_id: None }, false),
+                    State::Sent => verdicts.note(&Outcome::Ok { vendor_id: None }, false),
+                    State::Suppressed => verdicts.note(&Outcome::Suppressed, false),
                     State::Invalid => verdicts.note(&Outcome::Invalid, true),
                     _ => {}
                 }
             }
         }
     }
-    if verdicts.is_certificate() {
+    let verdict = verdicts.verdict();
+    if verdict == Verdict::Certificate {
         let (account, channel) = (&delivery.batch.account, delivery.batch.channel);
-        warn!(%account, %channel, doubted = doubted.len(), "most tokens are called dead: the certificate is taken to be wrong, and none is forgotten");
-        return Ok(true);
+        let proven = verdicts.proves_the_certificate();
+        warn!(%account, %channel, doubted = doubted.len(), proven, "most tokens are called dead: the certificate is taken to be wrong, and none is forgotten");
     }
-    Ok(false)
+    Ok(verdict)
 }
 
 /// What a batch comes to whose account does not exist (any more).
@@ -232,7 +254,7 @@ fn sort(
             let passed = Entry { vendor_code: attempt.vendor_code, ..Entry::new(State::Passed).on_leg(*leg) };
             recorder.note(recipient.slot, passed);
             delivery.count(State::Passed, 1);
-            if batch.channel.is_phone() && attempt.outcome == Outcome::Invalid {
+            if batch.channel.is_phone() && attempt.outcome == Outcome::Invalid && !attempt.doubtful {
                 sent.invalid.extend(dead(recipient, batch.channel, attempt));
             }
             sent.passed.extend(turn.onward());
@@ -245,9 +267,10 @@ fn sort(
             recorder.note(recipient.slot, Entry { leg: *leg, state, vendor_code: attempt.vendor_code, vendor_id });
             delivery.count(state, 1);
             match state {
-                State::Invalid => sent.invalid.extend(dead(recipient, batch.channel, attempt)),
+                State::Invalid if !attempt.doubtful => sent.invalid.extend(dead(recipient, batch.channel, attempt)),
                 State::Sent if recipient.quota_uid.is_some() => sent.counted.push(recipient.clone()),
                 State::Sent
+                | State::Invalid
                 | State::Suppressed
                 | State::TooLarge
                 | State::Config

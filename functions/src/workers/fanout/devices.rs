@@ -4,7 +4,8 @@
 //! batch goes to one queue, and a vendor that takes a thousand devices a call gets hundreds. Where the vendor cannot be
 //! told to wait, the batches of a message for later stay here until shortly before its time.
 //!
-//! A scheduled message goes to who was there when it was accepted, at the tokens of the moment it is shown.
+//! A scheduled message goes to who was there when it was accepted, at the tokens of the moment it is shown. Who has only
+//! tokens by then that no batch of the page was planned for goes along with another one.
 
 use super::{FanoutStore, Run};
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -20,11 +21,12 @@ use model::limits::{BATCH_BYTES, BATCH_RECIPIENTS, PAGE_BATCHES, QUEUE_DELAY};
 use model::notification::Kind;
 use model::own::{DeviceSet, OwnAddress};
 use model::push::{Audience, PushContent, RELEASE_AHEAD, Strategy};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 use store::devices::{CardPage, List};
 use store::plan::{PlanPage, PlannedBatch, PlannedRoute};
 use store::queue::TaskMessage;
+use tracing::warn;
 
 /// Devices read for one page of the plan.
 const PAGE_DEVICES: usize = BATCH_RECIPIENTS * PAGE_BATCHES;
@@ -57,6 +59,9 @@ impl Reached<'_> {
         DEVICE_BYTES + self.route.ways.iter().map(|way| WAY_BYTES + way.token.as_str().len()).sum::<usize>()
     }
 }
+
+/// A batch whose time has come: its devices, its number, its route, and how long the queue is to hold it.
+type Ready<'a> = (Vec<Reached<'a>>, u32, PlannedRoute, Duration);
 
 impl Run<'_> {
     /// Goes through the devices of a push, page by page.
@@ -193,7 +198,7 @@ impl Run<'_> {
         let now = self.context.clock.now();
         let mut routes: BTreeMap<PlannedRoute, Vec<Reached<'_>>> = by_route(self.reached(cards, &page.online));
         let mut from: HashMap<PlannedRoute, u64> = HashMap::new();
-        let mut ready: Vec<(Vec<Reached<'_>>, u32, PlannedRoute, Duration)> = Vec::new();
+        let mut ready: Vec<Ready<'_>> = Vec::new();
         for (planned, number) in page.batches.iter().zip(page.first_batch..) {
             let Some(route) = planned.route else { continue };
             let begin = from.insert(route, planned.upto + 1).unwrap_or_else(|| after.map_or(0, |after| after + 1));
@@ -214,6 +219,11 @@ impl Run<'_> {
             routes.insert(route, rest);
             ready.push((here, number, route, delay));
         }
+        if self.redrive {
+            let planned: BTreeSet<PlannedRoute> = page.batches.iter().filter_map(|batch| batch.route).collect();
+            let strays = routes.into_iter().filter(|(route, _)| !planned.contains(route));
+            self.take_along(strays.flat_map(|(_, devices)| devices), &mut ready);
+        }
         let badges = self.count_badges(push, ready.iter().flat_map(|(devices, ..)| devices)).await?;
         let mut batches = Vec::with_capacity(ready.len());
         for (devices, number, route, delay) in ready {
@@ -223,6 +233,31 @@ impl Run<'_> {
             batches.push((self.device_batch(push.app, number, route, recipients), delay));
         }
         self.send_delayed(batches).await
+    }
+
+    /// Devices that are reached over a route by now for which their page has no batch go along with the last batch of their
+    /// environment: `deliver` passes them on to their own channel. Who is served by another batch is not.
+    fn take_along<'c>(&self, strays: impl Iterator<Item = Reached<'c>>, ready: &mut [Ready<'c>]) {
+        let room = BATCH_BYTES.saturating_sub(self.message_bytes());
+        let mut left = 0;
+        for stray in strays {
+            let slot = stray.card.device.get();
+            if self.done.values().any(|kept| kept.record.is_final(slot)) {
+                continue;
+            }
+            let last = ready.iter_mut().rev().find(|(_, _, route, _)| route.environment == stray.route.environment);
+            let takes = |devices: &[Reached<'_>]| {
+                let bytes: usize = devices.iter().map(Reached::bytes).sum();
+                devices.len() < BATCH_RECIPIENTS && bytes + stray.bytes() <= room
+            };
+            match last {
+                Some((devices, ..)) if takes(devices) => devices.push(stray),
+                _ => left += 1,
+            }
+        }
+        if left > 0 {
+            warn!(task.id = %self.task.id, devices = left, "devices left out: they have other tokens by now, and no batch of their page can take them along");
+        }
     }
 
     fn channel(&self, route: PlannedRoute) -> Option<ChannelKind> {

@@ -21,19 +21,24 @@ capability! {
 impl Badges {
     /// What messages to everybody have done so far.
     pub async fn ledger(&self, app: &MobileAppId) -> Result<Ledger, StoreError> {
-        ledger(&self.0, app).await
+        Ok(ledger(&self.0, app).await?.0)
     }
 
-    /// Notes a message to everybody; answers the ledger after it. No two messages get the same.
-    pub async fn note(&self, app: &MobileAppId, badge: Badge) -> Result<Ledger, StoreError> {
+    /// Notes that `task` is to everybody; answers the ledger after it. No two messages get the same. A repeat of the task
+    /// that was noted last changes nothing.
+    pub async fn note(&self, app: &MobileAppId, badge: Badge, task: TaskId) -> Result<Ledger, StoreError> {
         for _ in 0..ROUNDS {
-            let before = ledger(&self.0, app).await?;
+            let (before, noted) = ledger(&self.0, app).await?;
+            if noted == Some(task) {
+                return Ok(before);
+            }
             let after = before.after(badge);
             let update = Update::default()
                 .set("adds", n(after.adds))
                 .set("sets", n(after.sets))
                 .set("set_to", n(after.set_to))
                 .set("set_at", n(after.set_at))
+                .set("task", n(task))
                 .when("attribute_not_exists(#adds) OR (#adds = :was AND #sets = :were)")
                 .value(":was", n(before.adds))
                 .value(":were", n(before.sets));
@@ -100,7 +105,7 @@ pub(super) async fn begin(
     (shard, device): (u16, DeviceId),
     number: u32,
 ) -> Result<(), StoreError> {
-    let counter = ledger(store, app).await?.counter(number);
+    let counter = ledger(store, app).await?.0.counter(number);
     store.update(&store.names().users, key(app, shard, device), set(counter)).await.map(drop)
 }
 
@@ -115,15 +120,17 @@ fn set(counter: Counter) -> Update {
         .set("badge_sets", n(counter.sets))
 }
 
-async fn ledger(store: &Store, app: &MobileAppId) -> Result<Ledger, StoreError> {
+/// The ledger, and which task was noted in it last.
+async fn ledger(store: &Store, app: &MobileAppId) -> Result<(Ledger, Option<TaskId>), StoreError> {
     let Some(item) = store.get(&store.names().users, keys::ledger(app), true).await? else {
-        return Ok(Ledger::default());
+        return Ok((Ledger::default(), None));
     };
     let reader = Reader::new("badge ledger", &item);
-    Ok(Ledger {
+    let ledger = Ledger {
         adds: reader.number("adds")?,
         sets: reader.number("sets")?,
         set_to: reader.number("set_to")?,
         set_at: reader.number("set_at")?,
-    })
+    };
+    Ok((ledger, reader.some_number("task")?.map(TaskId::new)))
 }

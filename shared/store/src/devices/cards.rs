@@ -8,6 +8,7 @@ use crate::{Store, StoreError};
 use model::device::{Card, Counter, PushUser, QuietHours};
 use model::ids::{MobileAppId, PushUserId};
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 /// Every card of a user, by the place where it is to stand.
 pub(super) fn wanted(app: &MobileAppId, user: &PushUser) -> BTreeMap<Key, Card> {
@@ -22,14 +23,28 @@ pub(super) fn wanted(app: &MobileAppId, user: &PushUser) -> BTreeMap<Key, Card> 
     wanted
 }
 
+/// How long a card that is gone says so: longer than any writer may be late.
+const GONE_FOR: Duration = Duration::from_secs(86_400);
+
 /// Has a card stand as it is wanted, or gone. One that a newer truth has written stays.
+///
+/// A card without `user` is none: what is left of one that is gone says from which truth, and goes by itself.
 pub(super) async fn pay(store: &Store, key: Key, card: Option<&Card>, rev: u64) -> Result<(), StoreError> {
-    let table = &store.names().users;
-    let Some(card) = card else { return store.delete_unless_newer(table, key, rev).await };
-    let update = update(card)?.set("rev", n(rev)).when("attribute_not_exists(#rev) OR #rev <= :rev");
-    match store.update(table, key, update).await? {
+    let update = card.map_or_else(|| Ok(gone()), update)?;
+    let update = update.set("rev", n(rev)).when("attribute_not_exists(#rev) OR #rev <= :rev");
+    match store.update(&store.names().users, key, update).await? {
         Updated::Done(_) | Updated::Refused(_) => Ok(()),
     }
+}
+
+/// Nothing of a card.
+fn gone() -> Update {
+    // DynamoDB clears away by its own clock, whatever ours says.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let empty = Update::default().set("expires_at", n((now + GONE_FOR).as_secs()));
+    let attributes =
+        ["user", "shard", "b", "muted", "hidden", "quiet", "badge", "badge_adds", "badge_sets", "badge_task"];
+    attributes.into_iter().fold(empty, Update::remove)
 }
 
 /// Everything of a card but the badge, which is its own truth.
@@ -40,7 +55,8 @@ fn update(card: &Card) -> Result<Update, StoreError> {
         .set("b", s(json("card", &card.bindings)?))
         .flag("muted", card.muted)
         .flag("hidden", card.hidden)
-        .set_or_remove("quiet", card.quiet.map(|quiet| s(format!("{}-{}", quiet.start, quiet.end)))))
+        .set_or_remove("quiet", card.quiet.map(|quiet| s(format!("{}-{}", quiet.start, quiet.end))))
+        .remove("expires_at"))
 }
 
 /// A new card as an item, for filling a table that nobody uses yet.
@@ -56,7 +72,7 @@ pub(super) fn item(key: Key, card: &Card, rev: u64) -> Result<Attributes, StoreE
     Ok(item.build())
 }
 
-/// Reads a card; `None` for one that is not written yet.
+/// Reads a card; `None` for one that is not written yet, or gone.
 pub(super) fn read(item: &Attributes) -> Result<Option<Card>, StoreError> {
     let reader = Reader::new("card", item);
     if !reader.has("user") {

@@ -7,7 +7,8 @@
 //! A change is one conditional write to the truth that also raises `rev` and names the cards that it owes; then the cards
 //! are written, and the debt is struck off if `rev` is still the same. A process that dies in between leaves the debt, and
 //! whoever changes the user next pays it: every call may be repeated. A card carries the `rev` that it was written from,
-//! so that a late writer does not overwrite a newer one.
+//! so that a late writer does not overwrite a newer one. One that is gone leaves its `rev` for a day, so that a late writer
+//! does not bring it back.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -26,7 +27,7 @@ mod users;
 pub use audience::{AudienceReader, CardPage, List};
 pub use badges::Badges;
 pub use tokens::DeadTokens;
-pub use users::{Devices, Found, NewUser, Registered, SignIn, Switch, UserReader, UserWriter};
+pub use users::{DeviceOwners, Devices, Found, NewUser, Registered, SignIn, Switch, Tagged, UserReader, UserWriter};
 
 use crate::db::{Update, Updated};
 use crate::item::{Attributes, Reader, json, n, s};

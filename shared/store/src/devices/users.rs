@@ -3,12 +3,12 @@
 use super::tokens::{Holder, release};
 use super::{Kept, badges, cards, change, load};
 use crate::db::{Ask, Put, Range, Update, Updated, sort_key};
-use crate::item::{Item, Reader, json, n, s};
+use crate::item::{Attributes, Item, Reader, json, n, s};
 use crate::keys::Key;
 use crate::keys::mobile as keys;
 use crate::{Store, StoreError};
 use model::clock::Timestamp;
-use model::device::{Card, Device, MOST_DEVICES, PushUser, QuietHours};
+use model::device::{Card, Device, MOST_DEVICES, MOST_TAGS, PushUser, QuietHours};
 use model::ids::{DeviceId, MobileAppId, PushUserId, letters};
 use std::collections::BTreeSet;
 
@@ -28,6 +28,11 @@ capability! {
 capability! {
     /// Writes push users in bulk, whatever stands there: for filling a table that nobody uses yet.
     UserWriter: [("dynamodb:BatchWriteItem", Users), ("dynamodb:UpdateItem", Users)]
+}
+
+capability! {
+    /// Says whether a device is still a user's.
+    DeviceOwners: [("dynamodb:GetItem", Users)]
 }
 
 /// Characters of a push token.
@@ -198,12 +203,14 @@ impl Devices {
             release(&self.0, app, *channel, &binding.token, Holder { user, device: device.id }).await?;
         }
         let card = Key { pk: keys::audience(app, device.shard), sk: keys::card_sort(device.id.get()) };
-        // A card that never was one has no `rev`; one that was is gone by now.
+        // A card that never was one has no `rev`; one that was says by now that it is gone.
         self.0.delete_if(table, card, "attribute_not_exists(rev)", Default::default()).await
     }
 
     /// Gives a user an alias, or takes it with `None`. `Ok(false)` when another user has it; `None` when there is no such
     /// user.
+    ///
+    /// Of users who want it at the same moment at most one is told that it is theirs; a loser is left without an alias.
     pub async fn set_alias(
         &self,
         app: &MobileAppId,
@@ -212,9 +219,7 @@ impl Devices {
     ) -> Result<Option<bool>, StoreError> {
         let table = &self.0.names().users;
         if let Some(alias) = alias {
-            let key = keys::alias(app, alias);
-            let item = Item::keyed(key.pk, key.sk).with("whose", n(user)).build();
-            if let Put::Refused(standing) = self.0.put_new(table, item).await? {
+            if let Put::Refused(standing) = self.0.put_new(table, lead(app, alias, user)).await? {
                 let standing = standing.unwrap_or_default();
                 let other = PushUserId::new(Reader::new("alias", &standing).number("whose")?);
                 if other != user && self.has_alias(app, other, alias).await? {
@@ -223,6 +228,11 @@ impl Devices {
                 if other != user {
                     // Left behind by a process that died: its user has another alias by now.
                     self.release_alias(app, other, alias).await?;
+                    if self.has_alias(app, other, alias).await? {
+                        // No dead one's: it was about to write its user down.
+                        self.0.put_new(table, lead(app, alias, other)).await?;
+                        return Ok(Some(false));
+                    }
                     return Box::pin(self.set_alias(app, user, Some(alias))).await;
                 }
             }
@@ -232,7 +242,22 @@ impl Devices {
         if let Some(old) = old.filter(|old| Some(old.as_str()) != alias) {
             self.release_alias(app, user, &old).await?;
         }
+        // Before our user was written down, another may have taken us for dead: whom the pointer names has it.
+        if let Some(alias) = alias
+            && !self.is_led_to(app, alias, user).await?
+        {
+            change(&self.0, app, user, |user| user.alias = user.alias.take().filter(|own| own != alias)).await?;
+            return Ok(Some(false));
+        }
         Ok(Some(true))
+    }
+
+    /// Whether an alias leads to `user`.
+    async fn is_led_to(&self, app: &MobileAppId, alias: &str, user: PushUserId) -> Result<bool, StoreError> {
+        let Some(item) = self.0.get(&self.0.names().users, keys::alias(app, alias), true).await? else {
+            return Ok(false);
+        };
+        Ok(PushUserId::new(Reader::new("alias", &item).number("whose")?) == user)
     }
 
     async fn has_alias(&self, app: &MobileAppId, user: PushUserId, alias: &str) -> Result<bool, StoreError> {
@@ -245,24 +270,27 @@ impl Devices {
         self.0.delete_if(&self.0.names().users, keys::alias(app, alias), "whose = :whose", values).await
     }
 
-    /// Changes a user's tags. `None` when there is no such user.
+    /// Changes a user's tags, unless there would be more than [`MOST_TAGS`] and more than before. `None` when there is no
+    /// such user.
     pub async fn change_tags(
         &self,
         app: &MobileAppId,
         user: PushUserId,
         change_tags: impl Fn(&mut BTreeSet<String>),
-    ) -> Result<Option<BTreeSet<String>>, StoreError> {
+    ) -> Result<Option<Tagged>, StoreError> {
         let changed = change(&self.0, app, user, |user| {
-            let before = user.tags.clone();
-            change_tags(&mut user.tags);
-            before
+            let mut tags = user.tags.clone();
+            change_tags(&mut tags);
+            let fits = tags.len() <= MOST_TAGS.max(user.tags.len());
+            fits.then(|| std::mem::replace(&mut user.tags, tags))
         });
         let Some((before, user)) = changed.await? else { return Ok(None) };
+        let Some(before) = before else { return Ok(Some(Tagged::TooMany)) };
         for tag in user.tags.difference(&before) {
             let item = Item::keyed(keys::tags(app), tag.as_str()).build();
             self.0.put(&self.0.names().users, item).await?;
         }
-        Ok(Some(user.tags))
+        Ok(Some(Tagged::With(user.tags)))
     }
 
     /// Changes a user's switches and name. `None` when there is no such user.
@@ -292,6 +320,15 @@ impl Devices {
     }
 }
 
+/// What became of a change to a user's tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tagged {
+    /// The user has these now.
+    With(BTreeSet<String>),
+    /// There would be too many; nothing was changed.
+    TooMany,
+}
+
 /// What a user can switch.
 #[derive(Debug, Clone)]
 pub enum Switch {
@@ -303,6 +340,14 @@ pub enum Switch {
     Quiet(Option<QuietHours>),
     /// The name shown.
     Nickname(Option<String>),
+}
+
+impl DeviceOwners {
+    /// Whether `user` has the device. Strongly consistent.
+    pub async fn has(&self, app: &MobileAppId, user: PushUserId, device: DeviceId) -> Result<bool, StoreError> {
+        let kept = load(&self.0, app, user).await?;
+        Ok(kept.is_some_and(|kept| kept.user.devices.iter().any(|known| known.id == device)))
+    }
 }
 
 impl UserReader {
@@ -374,6 +419,12 @@ impl UserWriter {
         let update = Update::default().set("users", n(users)).set("devices", n(devices));
         self.0.update(&self.0.names().users, keys::ids(app), update).await.map(drop)
     }
+}
+
+/// What leads from an alias to its user.
+fn lead(app: &MobileAppId, alias: &str, user: PushUserId) -> Attributes {
+    let key = keys::alias(app, alias);
+    Item::keyed(key.pk, key.sk).with("whose", n(user)).build()
 }
 
 async fn by_name(store: &Store, app: &MobileAppId, username: &str) -> Result<Option<PushUser>, StoreError> {
