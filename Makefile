@@ -2,9 +2,9 @@
 
 .PHONY: test deployed package lint docs kill
 
-# The kill test runs the program itself, so it is built first.
+# What the tests run is built first: the program itself, and every function. `--workspace` builds all with one set of features, once.
 test:
-	cargo build -p tuisong-local
+	cargo build --workspace --bins
 	cargo test --workspace
 	tests/deploy/run
 
@@ -27,5 +27,5 @@ docs:
 
 # Fifty rounds of `kill -9` at random points: some minutes.
 kill:
-	cargo build -p tuisong-local
-	cargo run -p tuisong-tests --bin kill -- --rounds 50
+	cargo build --workspace --bins
+	cargo run --workspace --bin kill -- --rounds 50

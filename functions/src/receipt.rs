@@ -53,8 +53,8 @@ const SIDE_BY_SIDE: usize = 8;
 ///
 /// `channel`: `huawei`, `xiaomi`, `oppo`, `vivo` or `meizu`, whose receipts come in the vendor's own form to the address that
 /// every message of the app carries. 200 when it was taken, also where nothing of it is known (or any more: a task is known
-/// for seven days); 401 where the vendor's proof is wrong; 400 where it is not of the vendor's form or reports more than 5,000 deliveries; 404 for an address that
-/// we never gave away; 500 when nothing is certain and the vendor may repeat.
+/// for seven days); 401 where the vendor's proof is wrong; 400 where it is not of the vendor's form or reports more than
+/// 5,000 deliveries; 404 for an address that we never gave away; 500 when nothing is certain and the vendor may repeat.
 ///
 /// `channel` `apns` or `fcm`: an app acknowledges a message that its device got. `secret` is the device's push token, the body
 /// `{"app_id","receipt"}` with what the message carried as `mx_receipt`. 200; 404 for a token that is no device's of the app;

@@ -1,4 +1,4 @@
-//! `cargo run -p tuisong-tests --bin kill -- --rounds 50`: see [`support::kill`]. Run `cargo build` first.
+//! `cargo run --workspace --bin kill -- --rounds 50`: see [`support::kill`]. Run `cargo build` first.
 
 use clap::Parser;
 use std::process::ExitCode;

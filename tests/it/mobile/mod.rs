@@ -6,6 +6,7 @@ mod fanout;
 mod notify;
 mod receipts;
 mod rows;
+mod trust;
 mod vendors;
 
 use http::Method;

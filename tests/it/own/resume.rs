@@ -128,7 +128,12 @@ async fn acknowledging_what_nobody_sent_counts_nowhere() {
     let (mut one, mut two) = (online(&town, 1).await, online(&town, 2).await);
     let task = notify(&town, phones(&[1]), Value::Null, "给一").await;
     assert_eq!(one.message().await.0, task);
-    two.acknowledge(&[task, 1, 9_007_199_254_740_991]).await;
+    counted(&town, task, "mxpush", [1, 1, 0]).await;
+    let written = || town.stack.aws().calls.of("dynamodb", "PutItem", "UsersTable").count;
+    let before = written();
+    two.acknowledge(&[1, 9_007_199_254_740_991]).await;
+    assert_eq!(written(), before, "of what is no task of the app nothing is kept");
+    two.acknowledge(&[task]).await;
     counted(&town, task, "mxpush", [1, 1, 0]).await;
     town.close().await;
 }

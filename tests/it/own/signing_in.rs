@@ -1,11 +1,14 @@
 //! Who may connect, and how they say who they are.
 
-use super::{GRACE, becomes, call_push, is_online, online, token, town};
+use super::{GRACE, becomes, call_push, device, is_online, online, token, town};
 use http::StatusCode;
 use local::seed::mobile;
 use model::ids::PushUserId;
+use model::own::OwnAddress;
 use serde_json::{Value, json};
 use store::Capability;
+use store::devices::Devices;
+use store::own::Online;
 use store::sessions::{Session, SessionWriter};
 use support::Town;
 use support::socket::Socket;
@@ -149,5 +152,43 @@ async fn a_connection_that_signs_in_as_another_device_is_no_longer_the_first() {
     assert_eq!(socket.login(mobile::APP, &token(2)).await["type"], "welcome");
     assert!(!is_online(&town, 1).await);
     assert!(is_online(&town, 2).await);
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_device_that_was_removed_is_signed_out_on_its_open_connection() {
+    for frame in ["ping", "resume"] {
+        let town = town().await;
+        let (mut gone, mut stays) = (online(&town, 1).await, online(&town, 2).await);
+        let app = mobile::app_id().expect("an app");
+        let devices = Devices::open(town.stack.store());
+        let (number, user) = (device(1), PushUserId::new(1));
+        let kept = devices.user(&app, user).await.expect("a store").expect("the user").devices;
+        let sn = kept.iter().find(|device| device.id == number).expect("the phone").sn;
+        assert!(devices.remove(&app, user, sn).await.expect("a store"));
+        gone.say(json!({ "type": frame })).await;
+        assert_eq!(refused(&mut gone).await, "own_not_signed_in");
+        becomes(&town, 1, false).await;
+        stays.say(json!({ "type": frame })).await;
+        assert_ne!(stays.hear().await["type"], "error");
+        town.close().await;
+    }
+}
+
+/// A connection that signs in with its handshake is known before it is open: a message that comes in between finds it gone.
+#[tokio::test]
+async fn a_connection_that_was_called_gone_while_it_opened_is_heard_of_again() {
+    let town = town().await;
+    let mut socket = online(&town, 1).await;
+    let (app, now) = (mobile::app_id().expect("an app"), town.now());
+    let address = OwnAddress { shard: 0, device: device(1) };
+    let lookup = Online::open(town.stack.store());
+    let open = lookup.connections(&app, &[address], now).await.expect("a store");
+    let connection = open.values().flatten().next().expect("a connection").clone();
+    lookup.gone(&connection, &app, address).await.expect("a store");
+    assert!(!is_online(&town, 1).await);
+    socket.say(json!({ "type": "ping" })).await;
+    assert_eq!(socket.hear().await["type"], "pong");
+    assert!(is_online(&town, 1).await);
     town.close().await;
 }

@@ -218,23 +218,23 @@ impl Devices {
         alias: Option<&str>,
     ) -> Result<Option<bool>, StoreError> {
         let table = &self.0.names().users;
-        if let Some(alias) = alias {
-            if let Put::Refused(standing) = self.0.put_new(table, lead(app, alias, user)).await? {
-                let standing = standing.unwrap_or_default();
-                let other = PushUserId::new(Reader::new("alias", &standing).number("whose")?);
-                if other != user && self.has_alias(app, other, alias).await? {
+        if let Some(alias) = alias
+            && let Put::Refused(standing) = self.0.put_new(table, lead(app, alias, user)).await?
+        {
+            let standing = standing.unwrap_or_default();
+            let other = PushUserId::new(Reader::new("alias", &standing).number("whose")?);
+            if other != user && self.has_alias(app, other, alias).await? {
+                return Ok(Some(false));
+            }
+            if other != user {
+                // Left behind by a process that died: its user has another alias by now.
+                self.release_alias(app, other, alias).await?;
+                if self.has_alias(app, other, alias).await? {
+                    // No dead one's: it was about to write its user down.
+                    self.0.put_new(table, lead(app, alias, other)).await?;
                     return Ok(Some(false));
                 }
-                if other != user {
-                    // Left behind by a process that died: its user has another alias by now.
-                    self.release_alias(app, other, alias).await?;
-                    if self.has_alias(app, other, alias).await? {
-                        // No dead one's: it was about to write its user down.
-                        self.0.put_new(table, lead(app, alias, other)).await?;
-                        return Ok(Some(false));
-                    }
-                    return Box::pin(self.set_alias(app, user, Some(alias))).await;
-                }
+                return Box::pin(self.set_alias(app, user, Some(alias))).await;
             }
         }
         let changed = change(&self.0, app, user, |user| std::mem::replace(&mut user.alias, alias.map(str::to_owned)));
