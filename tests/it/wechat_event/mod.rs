@@ -43,7 +43,7 @@ async fn listens(town: &Town, app: u64, listens: bool) {
     changed.expect("a store").expect("an app");
 }
 
-/// What the developer of an app was to be told, the oldest first.
+/// What the developer of an app was to be told, by the second of what happened, the oldest first.
 async fn told(town: &Town, app: u64) -> Vec<Value> {
     let log = CallbackLog::open(town.stack.store());
     let page = log.page(AppId::new(app), None, 100, town.now()).await.expect("a log");
