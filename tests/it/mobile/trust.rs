@@ -166,3 +166,22 @@ async fn a_small_push_with_a_wrong_certificate_costs_no_token() {
     assert_eq!(detail(&town, next).await["apns_target"], 3);
     town.close().await;
 }
+
+/// The same word of the vendor, beside two tokens that it takes.
+#[tokio::test]
+async fn one_that_was_accepted_vouches_for_the_death_of_another() {
+    let town = Town::with(Options::for_tests()).await;
+    town.stack.sandbox().report_after(None);
+    let dead = device_token(ChannelKind::Apns, 1);
+    town.stack.sandbox().faults().add(Fault::new("apns", Effect::Errcode(400)).to(dead.as_str()));
+    let task = accepted(&town, &json!({ "audience": "all", "message": message() })).await;
+    until_within(PATIENCE, "the others", || async { detail(&town, task).await["apns_sent"] == 2 }).await;
+    let reader = AudienceReader::open(town.stack.store());
+    let app = app_id().expect("an id");
+    let iphones = async || {
+        let page = reader.page(&app, List::Shard(0), None, None, 10_000).await.expect("a page");
+        page.cards.iter().filter(|card| card.bindings.contains_key(&ChannelKind::Apns)).count()
+    };
+    until_within(PATIENCE, "it to be forgotten", || async { iphones().await == 2 }).await;
+    town.close().await;
+}

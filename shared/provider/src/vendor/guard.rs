@@ -3,7 +3,8 @@
 //! A vendor that is called with the certificate of another app, or in the other environment, calls every single token
 //! unknown. Believing it would delete an app's whole audience. So where a token may be fine and the certificate wrong, the
 //! channel marks the attempt as doubtful, and whoever sees enough of them together judges: each channel over the targets
-//! of its call, the caller over a task. Where there are too few to judge, a doubtful death is not believed.
+//! of its call, the caller over a task. Where there are too few to judge, a doubtful death is believed if another token was
+//! accepted beside it, and not otherwise.
 //!
 //! Whoever may sign up can bring a crowd of tokens that are none. Where a single token was accepted the certificate is
 //! proven: none of the others is believed dead, and the app's channel stays open.
@@ -32,7 +33,7 @@ pub enum Verdict {
     Certificate,
     /// The tokens are dead.
     Dead,
-    /// There are too few to tell.
+    /// There are too few to tell, and none was accepted.
     Unknown,
 }
 
@@ -62,6 +63,7 @@ impl Tally {
     /// Whether the certificate is at fault rather than the tokens.
     pub const fn verdict(self) -> Verdict {
         match self.judged {
+            ..ENOUGH if self.proves_the_certificate() => Verdict::Dead,
             ..ENOUGH => Verdict::Unknown,
             judged if self.doubtful * 2 > judged => Verdict::Certificate,
             _ => Verdict::Dead,
@@ -131,6 +133,13 @@ mod tests {
         assert_eq!(verdict(19, 19), Verdict::Unknown);
         assert_eq!(verdict(20, 11), Verdict::Certificate);
         assert_eq!(verdict(20, 10), Verdict::Dead);
+    }
+
+    #[test]
+    fn of_few_one_that_was_accepted_vouches_for_the_certificate() {
+        let tally = |judged, doubtful| Tally { judged, doubtful, accepted: 1 };
+        assert_eq!(tally(3, 2).verdict(), Verdict::Dead);
+        assert_eq!(tally(20, 19).verdict(), Verdict::Certificate, "many may be a crowd that somebody brought");
     }
 
     #[test]
