@@ -3,6 +3,10 @@
 
 use crate::template::project::root;
 use local::seed;
+use local::seed::mobile::{self, APP, device_token};
+use local::seed::phones::certificate_fields;
+use model::certificate::Provider;
+use model::channel::ChannelKind;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -86,6 +90,7 @@ async fn go_wrong(program: &Program) -> Vec<String> {
     const WRONG: &str = "hunter2hunter2hunter2hunter2hunter";
     let (api, sandbox) = (Client::new(&program.url), Client::new(&program.sandbox));
     let content = "what fails 失败";
+    push_wrong(&api, &sandbox, WRONG, content).await;
     let send = async |token: &str, content: &str| {
         let body = json!({ "appToken": token, "content": content, "uids": [seed::uid(3).expect("a UID").as_str()] });
         api.post("/api/send/message", &body).await
@@ -124,10 +129,52 @@ async fn go_wrong(program: &Program) -> Vec<String> {
     let mut secrets = vec![WRONG.to_owned(), content.to_owned()];
     secrets.extend([seed::APP_TOKEN, seed::SECRET, seed::PUSH_KEY, ADMIN_TOKEN].map(str::to_owned));
     secrets.extend([1, 2, 3].map(|n| seed::openid(n).as_str().to_owned()));
+    secrets.extend(ChannelKind::PHONES.iter().map(|channel| device_token(*channel, 1).as_str().to_owned()));
+    secrets.extend(Provider::ALL.iter().flat_map(|provider| credentials(*provider)));
     secrets
 }
 
-/// The journey of a follower and a WeChat back end's day, and then whatever can go wrong, against the program that
+/// What phone vendors know the demo app by: of each secret its longest word, for a log may break lines elsewhere.
+fn credentials(provider: Provider) -> Vec<String> {
+    let fields = certificate_fields(provider).only(provider, true);
+    let word = |name: &str| {
+        let value = fields.get(name).unwrap_or_default();
+        value.split(|c: char| !(c.is_ascii_alphanumeric() || "-+/".contains(c))).max_by_key(|word| word.len())
+    };
+    fields.names().filter_map(word).map(str::to_owned).collect()
+}
+
+/// The same for pushes: wrong tokens, a body that cannot be read, vendors that refuse and break off.
+async fn push_wrong(api: &Client, sandbox: &Client, wrong: &str, content: &str) {
+    let push = async |token: &str, body: String| {
+        let headers = [("app_id", APP), ("access-token", token), ("content-type", "application/json")];
+        api.send(http::Method::POST, "/push/notify", &headers, body).await.json()
+    };
+    let body = json!({ "audience": { "alias": ["alias1"] }, "message": { "title": content, "body": content } });
+    assert_eq!(push(wrong, body.to_string()).await["code"], 10_008);
+    assert_eq!(push(mobile::ADMIN_TOKEN, format!("{{\"message\":\"{content}")).await["code"], 10_002);
+    let body_with = |name: &str| json!({ "username": name, "password": wrong });
+    let app = [("app_id", APP), ("content-type", "application/json")];
+    api.send(http::Method::POST, "/token/login", &app, body_with("user1").to_string()).await;
+    for (channel, how) in [
+        ("apns", json!({ "errcode": 403 })),
+        ("fcm", json!({ "status": 502 })),
+        ("huawei", json!({ "drop": true })),
+        ("xiaomi", json!({ "status": 502 })),
+        ("oppo", json!({ "errcode": -1 })),
+        ("vivo", json!({ "drop": "after" })),
+        ("meizu", json!({ "errcode": 110_010 })),
+    ] {
+        let mut fault = how;
+        fault["channel"] = json!(channel);
+        assert_eq!(sandbox.post("/sandbox/faults", &fault).await.status.as_u16(), 200, "{fault}");
+    }
+    assert_eq!(push(mobile::ADMIN_TOKEN, body.to_string()).await["code"], 200);
+    let faults = async || sandbox.get("/sandbox/faults").await.json()["faults"].clone();
+    until("every vendor has failed once", || async { faults().await == json!([]) }).await;
+}
+
+/// The journey of a follower, a WeChat back end's day and an app's, and then whatever can go wrong, against the program that
 /// `cargo run` starts; and not one secret, token, openid or body in its log, at the most talkative level.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_documented_ways_work_against_the_program_and_leave_no_secret_in_its_log() {
@@ -135,11 +182,12 @@ async fn the_documented_ways_work_against_the_program_and_leave_no_secret_in_its
     let (secrets, port) = (program.file("secrets"), program.port.to_string());
     program.run("journey", &[ADMIN_TOKEN, &port], &secrets).await;
     program.run("wechat", &[], &secrets).await;
+    program.run("mobile", &[], &secrets).await;
     let mut unspeakable = go_wrong(&program).await;
     let from_scripts = std::fs::read_to_string(&secrets).expect("what the scripts saw");
     unspeakable.extend(from_scripts.lines().map(str::to_owned));
-    // Both scripts and this test know some; the tokens that the stand-in gave are in nobody's hands but the product's.
-    assert!(unspeakable.len() >= 30, "{unspeakable:?}");
+    // The scripts and this test know some; the tokens that the stand-in gave are in nobody's hands but the product's.
+    assert!(unspeakable.len() >= 40, "{unspeakable:?}");
     assert!(unspeakable.iter().all(|secret| secret.len() >= 8), "{unspeakable:?}");
 
     let log = program.log();
@@ -154,8 +202,13 @@ async fn the_documented_ways_work_against_the_program_and_leave_no_secret_in_its
         "admin",
         "callback",
         "deliver",
+        "devices",
         "fanout",
+        "mobile-certificate",
+        "mobile-notify",
+        "mobile-task-detail",
         "page",
+        "receipt",
         "wechat-event",
         "wechat-push",
         "wechat-template-send",
@@ -171,6 +224,8 @@ async fn the_documented_ways_work_against_the_program_and_leave_no_secret_in_its
     ] {
         assert!(wrote(function), "`{function}` logged nothing");
     }
+    let doubted = lines.iter().filter(|line| line["maybe_duplicate"] == true || line["reason"] == "maybe_duplicate");
+    assert!(doubted.count() >= 2, "the pushes whose answers were lost are not marked");
     for level in ["INFO", "WARN", "DEBUG"] {
         assert!(lines.iter().any(|line| line["level"] == level), "nothing at {level}");
     }
