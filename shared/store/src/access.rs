@@ -1,53 +1,25 @@
 //! How back ends of a WeChat account prove themselves to us (Apps table): the secret that we issued, as a hash, and the
 //! key that signs their access tokens, sealed. Push keys are in [`crate::push_keys`].
 
+use crate::StoreError;
 use crate::db::Put;
 use crate::item::{Item, Reader, json, s};
 use crate::keys::{self, hash};
 use crate::revision::Revision;
 use crate::seal::{Opener, Sealer};
-use crate::{Capability, Grant, Resource, Store, StoreError};
 use model::account::AccountAccess;
 use model::ids::AccountId;
 use model::secret::Secret;
 use rand::distr::{Alphanumeric, SampleString};
 
-/// Reads how back ends of accounts prove themselves.
-#[derive(Clone)]
-pub struct Access {
-    store: Store,
-    opener: Opener,
+capability_with! {
+    /// Reads how back ends of accounts prove themselves.
+    Access { opener: Opener }: [("dynamodb:GetItem", Apps)]
 }
 
-impl Capability for Access {
-    fn open(store: &Store) -> Self {
-        Self { store: store.clone(), opener: Opener::open(store) }
-    }
-
-    fn grants() -> Vec<Grant> {
-        let mut grants = Opener::grants();
-        grants.push(Grant::new("dynamodb:GetItem", Resource::Apps));
-        grants
-    }
-}
-
-/// Issues secrets, and says what may be done with them.
-#[derive(Clone)]
-pub struct AccessWriter {
-    store: Store,
-    sealer: Sealer,
-}
-
-impl Capability for AccessWriter {
-    fn open(store: &Store) -> Self {
-        Self { store: store.clone(), sealer: Sealer::open(store) }
-    }
-
-    fn grants() -> Vec<Grant> {
-        let mut grants = Sealer::grants();
-        grants.push(Grant::new("dynamodb:PutItem", Resource::Apps));
-        grants
-    }
+capability_with! {
+    /// Issues secrets, and says what may be done with them.
+    AccessWriter { sealer: Sealer }: [("dynamodb:PutItem", Apps)]
 }
 
 /// An account as its back ends meet it.

@@ -4,50 +4,21 @@ use crate::db::{Ask, Put, Range, sort_key};
 use crate::item::{Attributes, Item, Reader, json, s};
 use crate::revision::Revision;
 use crate::seal::{Opener, Sealer};
-use crate::{Capability, Grant, Resource, Store, StoreError, keys};
+use crate::{StoreError, keys};
 use aws_sdk_dynamodb::types::AttributeValue;
 use model::account::{CallbackMode, NoticeTemplate, WechatAccount, WechatCallback};
 use model::ids::AccountId;
 use model::secret::Secret;
 use serde::{Deserialize, Serialize};
 
-/// Reads accounts and opens their secrets.
-#[derive(Clone)]
-pub struct Accounts {
-    store: Store,
-    opener: Opener,
+capability_with! {
+    /// Reads accounts and opens their secrets.
+    Accounts { opener: Opener }: [("dynamodb:GetItem", Apps), ("dynamodb:Query", Apps)]
 }
 
-impl Capability for Accounts {
-    fn open(store: &Store) -> Self {
-        Self { store: store.clone(), opener: Opener::open(store) }
-    }
-
-    fn grants() -> Vec<Grant> {
-        let mut grants = Opener::grants();
-        grants.push(Grant::new("dynamodb:GetItem", Resource::Apps));
-        grants.push(Grant::new("dynamodb:Query", Resource::Apps));
-        grants
-    }
-}
-
-/// Writes accounts, sealing their secrets.
-#[derive(Clone)]
-pub struct AccountWriter {
-    store: Store,
-    sealer: Sealer,
-}
-
-impl Capability for AccountWriter {
-    fn open(store: &Store) -> Self {
-        Self { store: store.clone(), sealer: Sealer::open(store) }
-    }
-
-    fn grants() -> Vec<Grant> {
-        let mut grants = Sealer::grants();
-        grants.push(Grant::new("dynamodb:PutItem", Resource::Apps));
-        grants
-    }
+capability_with! {
+    /// Writes accounts, sealing their secrets.
+    AccountWriter { sealer: Sealer }: [("dynamodb:PutItem", Apps)]
 }
 
 impl Accounts {

@@ -2,7 +2,7 @@
 
 use crate::item::{Item, Reader, n, s};
 use crate::seal::{Opener, Sealer};
-use crate::{Capability, Grant, Resource, Store, StoreError, keys};
+use crate::{StoreError, keys};
 use model::clock::Timestamp;
 use model::ids::AppId;
 use model::secret::Secret;
@@ -11,43 +11,14 @@ use std::time::Duration;
 /// How long the secret before the last rotation goes on signing beside the new one.
 pub const OVERLAP: Duration = Duration::from_secs(86_400);
 
-/// Reads the secrets of apps.
-#[derive(Clone)]
-pub struct CallbackSecrets {
-    store: Store,
-    opener: Opener,
+capability_with! {
+    /// Reads the secrets of apps.
+    CallbackSecrets { opener: Opener }: [("dynamodb:GetItem", Apps)]
 }
 
-impl Capability for CallbackSecrets {
-    fn open(store: &Store) -> Self {
-        Self { store: store.clone(), opener: Opener::open(store) }
-    }
-
-    fn grants() -> Vec<Grant> {
-        let mut grants = Opener::grants();
-        grants.push(Grant::new("dynamodb:GetItem", Resource::Apps));
-        grants
-    }
-}
-
-/// Writes the secrets of apps.
-#[derive(Clone)]
-pub struct CallbackSecretWriter {
-    store: Store,
-    sealer: Sealer,
-}
-
-impl Capability for CallbackSecretWriter {
-    fn open(store: &Store) -> Self {
-        Self { store: store.clone(), sealer: Sealer::open(store) }
-    }
-
-    fn grants() -> Vec<Grant> {
-        let mut grants = Sealer::grants();
-        grants.push(Grant::new("dynamodb:GetItem", Resource::Apps));
-        grants.push(Grant::new("dynamodb:PutItem", Resource::Apps));
-        grants
-    }
+capability_with! {
+    /// Writes the secrets of apps.
+    CallbackSecretWriter { sealer: Sealer }: [("dynamodb:GetItem", Apps), ("dynamodb:PutItem", Apps)]
 }
 
 impl CallbackSecrets {
