@@ -1,13 +1,14 @@
 //! Certificates of mobile apps: what phone vendors know an app by.
 
 use super::call::{Call, conflict, named};
+use super::mobile::{app, id};
 use crate::workers::deliver::phone_account;
 use gateway::ApiError;
 use model::audience::Recipient;
 use model::certificate::form::{Fields, MAX_NAME_CHARS};
 use model::certificate::{Environment, Provider, Scope};
 use model::channel::{Address, DeviceAddress, Way};
-use model::ids::{AccountId, DeviceToken, MobileAppId, TaskId};
+use model::ids::{AccountId, DeviceToken, TaskId};
 use model::message::{Message, PushMessage};
 use model::notification::Notification;
 use provider::channel::{Call as ChannelCall, Credentials};
@@ -93,19 +94,15 @@ fn view(stored: &StoredCertificate) -> CertificateView {
     }
 }
 
-fn app(call: &Call<'_>) -> Result<MobileAppId, ApiError> {
-    MobileAppId::parse(call.text("app")).map_err(|_| super::auth::not_found())
-}
-
 fn place(call: &Call<'_>) -> Result<(Scope, Provider), ApiError> {
     let provider = Provider::parse(call.text("provider")).ok_or_else(super::auth::not_found)?;
     let environment = Environment::parse(call.text("environment")).ok_or_else(super::auth::not_found)?;
-    Ok((Scope::new(app(call)?, environment), provider))
+    Ok((Scope::new(id(call)?, environment), provider))
 }
 
 /// GET /admin/mobile/{app}/certificates
 pub(super) async fn list(call: Call<'_>) -> Result<CertificateList, ApiError> {
-    let stored = call.store.certificate_lists.all(&app(&call)?).await?;
+    let stored = call.store.certificate_lists.all(&app(&call).await?.id).await?;
     Ok(CertificateList { items: stored.iter().map(view).collect() })
 }
 
@@ -114,6 +111,7 @@ pub(super) async fn list(call: Call<'_>) -> Result<CertificateList, ApiError> {
 /// All fields together: what is left out is empty from now on. It is used within a minute.
 pub(super) async fn put(call: Call<'_>, new: NewCertificate) -> Result<CertificateView, ApiError> {
     let (scope, provider) = place(&call)?;
+    app(&call).await?;
     let name = named("name", &new.name, MAX_NAME_CHARS)?;
     let fields = Fields::new(new.fields);
     let wrong = |field: &str, why: &str| ApiError::invalid_field(format!("fields.{field}"), format!("`{field}` {why}"));

@@ -1,6 +1,6 @@
 //! The operator's API: apps, topics, followers, products and what was paid for them, messages, callbacks, WeChat
-//! accounts, enterprises, certificates of mobile apps, and what was asked of it by whom. `docs/admin.md` shows how it is used, `GET /admin/openapi.json` says all
-//! of it.
+//! accounts, enterprises, mobile apps with their certificates, devices and pushes, and what was asked of it by whom.
+//! `docs/admin.md` shows how it is used, `GET /admin/openapi.json` says all of it.
 //!
 //! One function with a router of its own ([`table`]): it is no endpoint that other programs were written for,
 //! and is called by people. A file per kind of thing; what a handler reads and answers is a type, from which the
@@ -20,11 +20,13 @@ mod certificates;
 mod enterprises;
 mod followers;
 mod messages;
+mod mobile;
 pub mod openapi;
 mod products;
 pub mod table;
 mod topics;
 
+use crate::mobile::statistics::CountStore;
 use auth::Principal;
 use call::Call;
 use gateway::envelope::admin;
@@ -41,15 +43,18 @@ use store::callback_secrets::CallbackSecretWriter;
 use store::callbacks::{CallbackLog, CallbackWriter};
 use store::capabilities;
 use store::certificates::{CertificateLists, CertificateWriter, Certificates};
+use store::devices::{AudienceReader, Devices, UserReader};
 use store::enterprises::{EnterpriseWriter, Enterprises, ServiceCallers};
 use store::followers::{Followers, PayEnds};
 use store::following::Following;
 use store::ids::IdHead;
 use store::media::MediaLists;
+use store::mobile_apps::{MobileAppWriter, MobileApps};
 use store::payments::Payments;
 use store::plan::PlanReader;
 use store::push_keys::PushKeyWriter;
 use store::records::RecordReader;
+use store::statistics::AppTasks;
 use store::sweep::BlockReader;
 use store::tasks::TaskReader;
 use store::tokens::UpstreamTokens;
@@ -72,6 +77,13 @@ capabilities! {
         access: Access,
         access_writer: AccessWriter,
         push_keys: PushKeyWriter,
+        mobile_apps: MobileApps,
+        mobile_app_writer: MobileAppWriter,
+        push_users: UserReader,
+        push_devices: Devices,
+        audience: AudienceReader,
+        app_tasks: AppTasks,
+        push_counts: CountStore,
         certificates: Certificates,
         certificate_lists: CertificateLists,
         certificate_writer: CertificateWriter,

@@ -2,8 +2,8 @@
 
 use super::call::{Call, Page, PageQuery};
 use super::{
-    access, accounts, apps, audit, bindings, callbacks, certificates, enterprises, followers, messages, products,
-    topics,
+    access, accounts, apps, audit, bindings, callbacks, certificates, enterprises, followers, messages, mobile,
+    products, topics,
 };
 use futures::future::BoxFuture;
 use gateway::{ApiError, Reply};
@@ -141,6 +141,20 @@ pub static TABLE: &[AdminRoute] = &[
     route!(GET "/admin/accounts/{appid}/push-keys", AdminOnly, 200, access::push_keys => (access::PushKeyList), "Lists the account's keys for pushes by openid, shortened"),
     route!(POST "/admin/accounts/{appid}/push-keys", AdminOnly, 201, access::issue_push_key => (access::NewPushKey, access::PushKeyIssued), "Makes a key for pushes by openid, shown this once"),
     route!(DELETE "/admin/accounts/{appid}/push-keys/{key}", AdminOnly, 200, access::withdraw_push_key => (access::PushKeyWithdrawn), "Withdraws a key for pushes; it is dead with the next call"),
+    route!(GET "/admin/mobile", AdminOnly, 200, mobile::list => (PageQuery, Page<mobile::MobileAppView>), "Lists mobile apps, by id"),
+    route!(POST "/admin/mobile", AdminOnly, 201, mobile::create => (mobile::NewMobileApp, mobile::MobileAppCreated), "Adds a mobile app; the token of its back end is shown this once"),
+    route!(GET "/admin/mobile/{app}", AdminOnly, 200, mobile::get => (mobile::MobileAppView), "Shows a mobile app"),
+    route!(PATCH "/admin/mobile/{app}", AdminOnly, 200, mobile::edit => (mobile::MobileAppChange, mobile::MobileAppView), "Changes a mobile app; what is left out stays; it is used within ten seconds"),
+    route!(POST "/admin/mobile/{app}/token", AdminOnly, 200, mobile::new_token => (mobile::BackEndTokenChange, mobile::BackEndToken), "Makes a new token of the app's back end, shown this once; the ones before are dead within ten seconds, unless the newest is kept"),
+    route!(DELETE "/admin/mobile/{app}/previous-token", AdminOnly, 200, mobile::withdraw_previous_token => (mobile::MobileAppView), "Withdraws the token that was kept; it is dead within ten seconds"),
+    route!(GET "/admin/mobile/{app}/receipt-addresses", AdminOnly, 200, mobile::receipt_addresses => (mobile::ReceiptAddressList), "Says what vendors' consoles are to be told as the address of receipts"),
+    route!(GET "/admin/mobile/{app}/users", AdminOnly, 200, mobile::users::find => (mobile::users::UserQuery, mobile::users::PushUserView), "Finds a push user by name, alias or push token"),
+    route!(GET "/admin/mobile/{app}/users/{user}", AdminOnly, 200, mobile::users::get => (mobile::users::PushUserView), "Shows a push user with devices and tags"),
+    route!(DELETE "/admin/mobile/{app}/users/{user}/devices/{device_sn}", AdminOnly, 200, mobile::users::remove_device => (mobile::users::DeviceRemoved), "Removes a device of a push user"),
+    route!(GET "/admin/mobile/{app}/devices", AdminOnly, 200, mobile::users::devices => (mobile::users::TargetQuery, Page<mobile::users::TargetView>), "Lists devices as pushes find them, all or those with a tag; a page may be short"),
+    route!(GET "/admin/mobile/{app}/tags", AdminOnly, 200, mobile::users::tags => (PageQuery, Page<String>), "Lists the tags that were ever used"),
+    route!(GET "/admin/mobile/{app}/tasks", AdminOnly, 200, mobile::tasks::list => (PageQuery, Page<mobile::tasks::PushView>), "Lists the pushes of the last seven days with their counters, newest first; a page may be short"),
+    route!(GET "/admin/mobile/{app}/tasks/{task}", AdminOnly, 200, mobile::tasks::get => (mobile::tasks::PushView), "Shows a push with its counters"),
     route!(GET "/admin/mobile/{app}/certificates", AdminOnly, 200, certificates::list => (certificates::CertificateList), "Lists a mobile app's certificates, without their secrets"),
     route!(PUT "/admin/mobile/{app}/certificates/{provider}/{environment}", AdminOnly, 200, certificates::put => (certificates::NewCertificate, certificates::CertificateView), "Enters a certificate of a mobile app, in the place of the one before; it is used within a minute"),
     route!(DELETE "/admin/mobile/{app}/certificates/{provider}/{environment}", AdminOnly, 200, certificates::remove => (certificates::CertificateRemoved), "Removes a certificate of a mobile app"),

@@ -43,30 +43,40 @@ impl Caller {
     /// `user_id` of a user's call is not looked at; `group_id` never is, for there are no groups here. Whoever signed in on
     /// a device speaks for the user as long as the user has the device.
     pub(crate) async fn of(context: &Context, store: &CallerStore, request: &Request) -> Result<Self, ApiError> {
-        let app = app(context, store, request).await?;
+        let known = app(context, store, request).await?;
         let token = header(request, "access-token")
             .ok_or_else(|| Refusal::TokenMissing.error("the header `access-token` is missing"))?;
         let token = Secret::new(token.to_owned());
-        if app.admin_token_hashes.contains(&token_hash(&token)) {
-            let acting = header(request, "user_id").map(|text| {
-                text.parse().map(PushUserId::new).map_err(|_| parameter("user_id", "(header) must be a user's number"))
-            });
-            return Ok(Self::Admin { app, acting: acting.transpose()? });
+        let hash = token_hash(&token);
+        if known.admin_token_hashes.contains(&hash) {
+            return Self::admin(known, request);
         }
         let session = store.sessions.of(&token, context.clock.now()).await?;
         // A user of another app is nobody here.
-        let session = session.filter(|session| session.app == app.id);
-        let session = session.ok_or_else(|| {
-            // The token may have been replaced within the last seconds.
-            context.mobile_apps.forget(&app.id);
-            Refusal::TokenInvalid.error("the access token is unknown or over; sign in again")
-        })?;
+        let Some(session) = session.filter(|session| session.app == known.id) else {
+            // The app's token may have been replaced since the app was read.
+            context.mobile_apps.forget(&known.id);
+            let read = app(context, store, request).await?;
+            if read.admin_token_hashes.contains(&hash) {
+                return Self::admin(read, request);
+            }
+            return Err(Refusal::TokenInvalid.error("the access token is unknown or over; sign in again"));
+        };
+        let app = known;
         if let Some(device) = session.device
             && !store.owners.has(&app.id, session.user, device).await?
         {
             return Err(Refusal::TokenInvalid.error("the device of the access token was removed; sign in again"));
         }
         Ok(Self::User { app, session })
+    }
+
+    /// The app's own back end.
+    fn admin(app: MobileApp, request: &Request) -> Result<Self, ApiError> {
+        let acting = header(request, "user_id").map(|text| {
+            text.parse().map(PushUserId::new).map_err(|_| parameter("user_id", "(header) must be a user's number"))
+        });
+        Ok(Self::Admin { app, acting: acting.transpose()? })
     }
 
     /// Which app it is about.

@@ -11,7 +11,7 @@ use support::{Answer, Town, until};
 
 /// What every operation is tried with: a path that exists in the world below, and a body that is accepted.
 fn samples(world: &World) -> Vec<(Method, &'static str, String, Value)> {
-    let World { product, follower, callback, message, push_key } = world;
+    let World { product, follower, callback, message, push_key, push } = world;
     let account = seed::ACCOUNT;
     let get = |path: &'static str, real: String| (Method::GET, path, real, Value::Null);
     let template = json!({ "template_id": "demo-keyword", "fields": [{ "key": "first", "shows": "summary" }, { "key": "keyword1", "shows": "summary" }, { "key": "keyword2", "shows": "reference" }, { "key": "keyword3", "shows": "time" }, { "key": "remark", "shows": "hint" }] });
@@ -184,6 +184,40 @@ fn samples(world: &World) -> Vec<(Method, &'static str, String, Value)> {
             "/admin/enterprises/demo/channels/demo/invitations".to_owned(),
             json!({ "user_id": "user7", "life_s": 600 }),
         ),
+        get("/admin/mobile", "/admin/mobile?limit=1".to_owned()),
+        (
+            Method::POST,
+            "/admin/mobile",
+            "/admin/mobile".to_owned(),
+            json!({ "app": "second", "name": "x", "shards": 4, "utc_offset_min": 0 }),
+        ),
+        get("/admin/mobile/{app}", "/admin/mobile/demo".to_owned()),
+        (Method::PATCH, "/admin/mobile/{app}", "/admin/mobile/demo".to_owned(), json!({ "name": "x", "shards": 2 })),
+        (
+            Method::POST,
+            "/admin/mobile/{app}/token",
+            "/admin/mobile/demo/token".to_owned(),
+            json!({ "keep_previous": true }),
+        ),
+        (
+            Method::DELETE,
+            "/admin/mobile/{app}/previous-token",
+            "/admin/mobile/demo/previous-token".to_owned(),
+            Value::Null,
+        ),
+        get("/admin/mobile/{app}/receipt-addresses", "/admin/mobile/demo/receipt-addresses".to_owned()),
+        get("/admin/mobile/{app}/users", "/admin/mobile/demo/users?alias=alias1".to_owned()),
+        get("/admin/mobile/{app}/users/{user}", "/admin/mobile/demo/users/1".to_owned()),
+        (
+            Method::DELETE,
+            "/admin/mobile/{app}/users/{user}/devices/{device_sn}",
+            "/admin/mobile/demo/users/3/devices/7".to_owned(),
+            Value::Null,
+        ),
+        get("/admin/mobile/{app}/devices", "/admin/mobile/demo/devices?limit=2&tag=demo".to_owned()),
+        get("/admin/mobile/{app}/tags", "/admin/mobile/demo/tags?limit=1".to_owned()),
+        get("/admin/mobile/{app}/tasks", "/admin/mobile/demo/tasks?limit=1".to_owned()),
+        get("/admin/mobile/{app}/tasks/{task}", format!("/admin/mobile/demo/tasks/{push}")),
         get("/admin/mobile/{app}/certificates", "/admin/mobile/demo/certificates".to_owned()),
         (
             Method::POST,
@@ -214,6 +248,7 @@ struct World {
     callback: String,
     message: u64,
     push_key: String,
+    push: u64,
 }
 
 async fn world(town: &Town, receiver: &Receiver) -> World {
@@ -231,7 +266,9 @@ async fn world(town: &Town, receiver: &Receiver) -> World {
     let message = town.send(json!({ "content": "x", "uids": [FIRST] })).await.message_id();
     let keys = done(town, 200, Method::GET, &format!("/admin/accounts/{}/push-keys", seed::ACCOUNT), Value::Null).await;
     let push_key = keys["items"][0]["id"].as_str().expect("the demo key").to_owned();
-    World { product, follower, callback, message, push_key }
+    let shown = json!({ "audience": "all", "message": { "title": "x" } });
+    let push = crate::mobile::accepted(town, &shown).await;
+    World { product, follower, callback, message, push_key, push }
 }
 
 /// Says what of `value` is not as `schema` says.

@@ -7,6 +7,7 @@ mod callbacks;
 mod certificates;
 mod document;
 mod examples;
+mod mobile;
 mod payments;
 
 use http::Method;

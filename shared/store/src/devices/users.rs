@@ -8,7 +8,7 @@ use crate::keys::Key;
 use crate::keys::mobile as keys;
 use crate::{Store, StoreError};
 use model::clock::Timestamp;
-use model::device::{Card, Device, MOST_DEVICES, MOST_TAGS, PushUser, QuietHours};
+use model::device::{Device, MOST_DEVICES, MOST_TAGS, PushUser, QuietHours};
 use model::ids::{DeviceId, MobileAppId, PushUserId, letters};
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ capability! {
 }
 
 capability! {
-    /// Reads push users and lists devices and tags.
+    /// Reads push users and lists tags.
     UserReader: [("dynamodb:GetItem", Users), ("dynamodb:Query", Users)]
 }
 
@@ -356,25 +356,24 @@ impl UserReader {
         Ok(load(&self.0, app, user).await?.map(|kept| kept.user))
     }
 
+    /// The user with that name.
+    pub async fn by_name(&self, app: &MobileAppId, username: &str) -> Result<Option<PushUser>, StoreError> {
+        by_name(&self.0, app, username).await
+    }
+
+    /// The user with that alias.
+    pub async fn by_alias(&self, app: &MobileAppId, alias: &str) -> Result<Option<PushUser>, StoreError> {
+        let Some(item) = self.0.get(&self.0.names().users, keys::alias(app, alias), true).await? else {
+            return Ok(None);
+        };
+        let user = PushUserId::new(Reader::new("alias", &item).number("whose")?);
+        // An alias that a dead process left behind leads nowhere.
+        Ok(self.user(app, user).await?.filter(|user| user.alias.as_deref() == Some(alias)))
+    }
+
     /// The device that a push token names.
     pub async fn by_push_token(&self, app: &MobileAppId, token: &str) -> Result<Option<Found>, StoreError> {
         by_push_token(&self.0, app, token).await
-    }
-
-    /// At most `limit` devices of one shard after `after`.
-    pub async fn devices(
-        &self,
-        app: &MobileAppId,
-        shard: u16,
-        after: Option<DeviceId>,
-        limit: u16,
-    ) -> Result<Vec<Card>, StoreError> {
-        let from = keys::card_sort(after.map_or(0, |after| after.get() + 1));
-        let range = Range::Between(from, keys::card_sort(9_999_999_999_999_999));
-        let mut ask = Ask::new(&self.0.names().users, keys::audience(app, shard), range);
-        ask.limit = Some(i32::from(limit));
-        let page = self.0.query_page(&ask, None).await?;
-        page.items.iter().filter_map(|item| cards::read(item).transpose()).collect()
     }
 
     /// At most `limit` of the tags that were ever used in the app, after `after`.
