@@ -43,9 +43,12 @@ pub struct Config {
     pub calls_per_10s: u32,
     /// `TUISONG_UPSTREAM_TIMEOUT_MS`: how long a call to a vendor may take, default 8000.
     pub upstream_timeout_ms: u64,
-    /// `TUISONG_CALLBACK_EXCEPTIONS`: `address:port`, separated by commas, that callbacks may go to although they are not
-    /// on the public internet. For a developer's machine; refused in AWS. Default none.
+    /// `TUISONG_CALLBACK_EXCEPTIONS`: `address:port`, separated by commas, that callbacks may go to, and pictures of pushes
+    /// come from, although they are not on the public internet. For a developer's machine; refused in AWS. Default none.
     pub callback_exceptions: Vec<SocketAddr>,
+    /// `TUISONG_VALIDATE_ATTACHMENTS`: `true` when the picture of a push is looked at before the push is accepted. Default
+    /// `false`.
+    pub validate_attachments: bool,
     /// `TUISONG_ADMIN_TOKEN_HASHES`: SHA-256 of the operator's token, in hex; during a change of tokens several, separated
     /// by commas. Without one nobody is let into `/admin`.
     pub admin_token_hashes: Vec<[u8; 32]>,
@@ -135,6 +138,7 @@ impl Config {
             calls_per_10s: source.number("TUISONG_CALLS_PER_10S", 20, "20")?,
             upstream_timeout_ms: source.number("TUISONG_UPSTREAM_TIMEOUT_MS", 8_000, "8000")?,
             callback_exceptions: source.exceptions()?,
+            validate_attachments: source.flag("TUISONG_VALIDATE_ATTACHMENTS")?,
             admin_token_hashes: source.hashes("TUISONG_ADMIN_TOKEN_HASHES")?,
             log: source.optional("TUISONG_LOG").unwrap_or_else(|| "info".to_owned()),
         })
@@ -169,6 +173,17 @@ impl Source<'_> {
         let wrong =
             || ConfigError::Wrong { name: name.to_owned(), why: "is not a number in range".to_owned(), example };
         text.parse().map_err(|_| wrong())
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, ConfigError> {
+        match self.optional(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => {
+                let why = "is neither `true` nor `false`".to_owned();
+                Err(ConfigError::Wrong { name: name.to_owned(), why, example: "false" })
+            }
+        }
     }
 
     fn exceptions(&self) -> Result<Vec<SocketAddr>, ConfigError> {

@@ -133,7 +133,7 @@ impl Context {
         self.turns.get(&channel).cloned().unwrap_or_default()
     }
 
-    /// The client for URLs that developers gave us: it reaches the public internet, the exceptions of the settings, and
+    /// The client for URLs that developers gave us, callbacks and pictures of pushes: it reaches the public internet, the exceptions of the settings, and
     /// nothing else, and follows no redirect.
     pub fn callback_http(&self) -> &HttpClient {
         self.callback_http.get_or_init(|| {

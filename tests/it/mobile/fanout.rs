@@ -22,7 +22,7 @@ use store::queue::BatchMessage;
 use support::Town;
 
 /// Takes what is in a queue now.
-async fn take(deployment: &Deployment, queue: &str) -> Vec<String> {
+pub(super) async fn take(deployment: &Deployment, queue: &str) -> Vec<String> {
     let mut bodies = Vec::new();
     loop {
         let url = &deployment.queue_urls[queue];

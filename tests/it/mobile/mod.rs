@@ -1,10 +1,12 @@
 //! Mobile push: users and devices, accepting, fan-out, and what came of it.
 
+mod attachments;
 mod certificate;
 mod devices;
 mod fanout;
 mod notify;
 mod receipts;
+mod repeats;
 mod rows;
 mod trust;
 mod vendors;

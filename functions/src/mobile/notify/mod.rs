@@ -1,5 +1,6 @@
 //! POST /push/notify: a notification for an audience of devices.
 
+mod attachment;
 mod audience;
 mod message;
 
@@ -72,13 +73,16 @@ struct Accepted {
 /// | `message` | object | what is shown; see [`model::notification`] |
 ///
 /// `{"code":200,"data":{"task_id":…},"message":null}`: accepted, not yet sent. Refused, with nothing stored: 40000; 10003,
-/// 10008; 10010; 12006; 10002, 12005.
+/// 10008; 10010; 12006; 10002, 12005; 12002 and 12004 for a picture, where the deployment looks at it before.
 ///
 /// Source: the family's documentation (push API, error table). What it leaves open, such as the answer to a repeat, is ours.
 pub(crate) async fn handle(context: &Context, store: &NotifyStore, request: Request) -> Result<Reply, ApiError> {
     let caller = Caller::of(context, &store.callers, &request).await?;
     let app = caller.sender()?;
     let call = Call::read(&Body::of(&request)?, context.clock.now())?;
+    if context.config.validate_attachments {
+        attachment::look(context.callback_http(), &call.notification).await?;
+    }
     let task = accept(context, store, app, call).await?;
     Ok(success(Accepted { task_id: task }))
 }

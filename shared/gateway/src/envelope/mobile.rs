@@ -24,6 +24,10 @@ pub enum Refusal {
     TokenInvalid,
     /// 10010: the caller may not do this.
     Forbidden,
+    /// 12002: the picture has 1 MB or more.
+    AttachmentTooLarge,
+    /// 12004: the picture cannot be fetched.
+    AttachmentUnreachable,
     /// 12005: more than 500 targets.
     TooManyTargets,
     /// 12006: push is not enabled for the app.
@@ -41,6 +45,8 @@ impl Refusal {
         Self::UserExists,
         Self::TokenInvalid,
         Self::Forbidden,
+        Self::AttachmentTooLarge,
+        Self::AttachmentUnreachable,
         Self::TooManyTargets,
         Self::Disabled,
         Self::App,
@@ -55,6 +61,8 @@ impl Refusal {
             Self::UserExists => "mobile_user_exists",
             Self::TokenInvalid => "mobile_token_invalid",
             Self::Forbidden => "mobile_forbidden",
+            Self::AttachmentTooLarge => "mobile_attachment_too_large",
+            Self::AttachmentUnreachable => "mobile_attachment_unreachable",
             Self::TooManyTargets => "mobile_too_many_targets",
             Self::Disabled => "mobile_push_disabled",
             Self::App => "mobile_app",
@@ -70,6 +78,8 @@ impl Refusal {
             Self::UserExists => 10_004,
             Self::TokenInvalid => 10_008,
             Self::Forbidden => 10_010,
+            Self::AttachmentTooLarge => 12_002,
+            Self::AttachmentUnreachable => 12_004,
             Self::TooManyTargets => 12_005,
             Self::Disabled => 12_006,
             Self::App => 40_000,
