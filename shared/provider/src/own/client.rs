@@ -45,7 +45,67 @@ impl<'a> Sender<'a> {
         };
         let open = &open;
         let sent: Vec<_> = recipients.iter().map(|recipient| self.deliver(recipient, open)).collect();
-        stream::iter(sent).buffered(FRAMES_IN_FLIGHT).collect().await
+        let mut attempts: Vec<Attempt> = stream::iter(sent).buffered(FRAMES_IN_FLIGHT).collect().await;
+        self.catch_up(recipients, open, &mut attempts).await;
+        attempts
+    }
+
+    /// Sends to connections that devices have opened since they were looked up. Whoever opens one after this finds the
+    /// message written down, and is offered it.
+    async fn catch_up(
+        &self,
+        recipients: &[Recipient],
+        before: &HashMap<DeviceId, Vec<String>>,
+        attempts: &mut [Attempt],
+    ) {
+        let sent = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Ok { .. });
+        let reached: Vec<(usize, OwnAddress)> = (recipients.iter().enumerate().zip(attempts.iter()))
+            .filter(|(_, attempt)| sent(attempt))
+            .filter_map(|((at, recipient), _)| Some((at, address(recipient)?)))
+            .collect();
+        if reached.is_empty() {
+            return;
+        }
+        let addresses: Vec<OwnAddress> = reached.iter().map(|(_, address)| *address).collect();
+        let now = match self.lines.open(&self.from.app, &addresses).await {
+            Ok(open) => open,
+            Err(error) => {
+                // Sent once more rather than not at all: clients recognise a repeat.
+                tracing::warn!(app.id = %self.from.app, cause = %chain(&error), "connections could not be looked up again");
+                for (at, _) in reached {
+                    attempts[at] = again();
+                }
+                return;
+            }
+        };
+        let late = reached.into_iter().flat_map(|(at, address)| {
+            let known = before.get(&address.device).map_or(&[][..], Vec::as_slice);
+            let open = now.get(&address.device).map_or(&[][..], Vec::as_slice);
+            open.iter()
+                .filter(|connection| !known.contains(connection))
+                .map(move |connection| (at, address, connection))
+        });
+        let late: Vec<_> = late
+            .filter_map(|(at, address, connection)| Some((at, address, connection, self.frame(&recipients[at])?)))
+            .collect();
+        let posts = late
+            .iter()
+            .map(|(at, address, connection, frame)| async move { (*at, self.post(connection, *address, frame).await) });
+        let posted: Vec<(usize, Posted)> =
+            stream::iter(posts.collect::<Vec<_>>()).buffered(FRAMES_IN_FLIGHT).collect().await;
+        for (at, posted) in posted {
+            // A connection that is gone again leaves the message to the next welcome.
+            if matches!(posted, Posted::Failed(_)) {
+                attempts[at] = again();
+            }
+        }
+    }
+
+    /// What a recipient is sent; `None` for what cannot be written, which only a bug could make.
+    fn frame(&self, recipient: &Recipient) -> Option<String> {
+        let Address::Device(device) = &recipient.address else { return None };
+        let frame = MessageFrame::new(self.push.task, &self.push.notification, device.silent, device.hidden);
+        serde_json::to_string(&frame).ok()
     }
 
     async fn deliver(&self, recipient: &Recipient, open: &HashMap<DeviceId, Vec<String>>) -> Attempt {
@@ -56,8 +116,7 @@ impl<'a> Sender<'a> {
         if connections.is_empty() {
             return self.not_reached(address, device, false).await;
         }
-        let frame = MessageFrame::new(self.push.task, &self.push.notification, device.silent, device.hidden);
-        let Ok(frame) = serde_json::to_string(&frame) else {
+        let Some(frame) = self.frame(recipient) else {
             return Attempt::failed(Outcome::Content, None).or_elsewhere(true);
         };
         let posts: Vec<_> = connections.iter().map(|connection| self.post(connection, address, &frame)).collect();

@@ -5,6 +5,10 @@
 //! A message that was sent is written down until the device acknowledges it; it is offered again over this channel when
 //! the device comes back, and never sent in another way.
 //!
+//! A device may come back on another connection while its message goes to the one that is breaking. Its welcome may have
+//! been too early for what was written down after it; so once that is written down, connections are looked up once more, and
+//! one that was not there before gets the message, too.
+//!
 //! Clients recognise repeats by the task's id.
 
 mod client;

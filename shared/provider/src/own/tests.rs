@@ -121,6 +121,25 @@ async fn who_was_sent_it_before_goes_no_other_way_when_the_batch_comes_again() {
 }
 
 #[tokio::test]
+async fn who_comes_back_while_it_is_sent_gets_it_on_the_new_connection_too() {
+    let lines = lines();
+    lines.world(|world| world.opens_after = Some((DeviceId::new(1), "new".to_owned())));
+    let both = [recipient(1, false), recipient(2, false)];
+    assert_eq!(send(&lines, hello(), &both).await, [Attempt::ok(None), Attempt::ok(None)]);
+    lines.world(|world| {
+        let mut to: Vec<&str> = world.taken.iter().map(|(to, _)| to.as_str()).collect();
+        to.sort_unstable();
+        assert_eq!(to, ["a", "b", "c", "new"], "nobody else gets it twice");
+        assert_eq!(world.sent.len(), 2, "written down once each");
+        world.opens_after = Some((DeviceId::new(1), "newer".to_owned()));
+        world.answers.insert("newer".to_owned(), vec![Posted::Failed("429".into())]);
+    });
+    let attempts = send(&lines, hello(), &both).await;
+    assert!(matches!(attempts[0].outcome, Outcome::Retry { .. }), "{:?}", attempts[0]);
+    assert_eq!(attempts[1], Attempt::ok(None));
+}
+
+#[tokio::test]
 async fn trouble_on_the_way_is_tried_again_and_what_is_too_large_is_not() {
     let lines = lines();
     let failed = || Posted::Failed("429".into());
