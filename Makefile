@@ -1,8 +1,9 @@
 # Two commands do it all: `cargo run` for the product on this machine, `make test` for every test.
 
-.PHONY: test deployed package lint docs kill
+.PHONY: test deployed package lint docs kill live
 
-# What the tests run is built first: the program itself, and every function. `--workspace` builds all with one set of features, once.
+# What the tests run is built first: the program itself, and every function. `--workspace` gives all of it one set of features,
+# so that no dependency is built twice.
 test:
 	cargo build --workspace --bins
 	cargo test --workspace
@@ -25,7 +26,15 @@ lint:
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Fifty rounds of `kill -9` at random points: some minutes.
+# Rounds of `kill -9` at random points: fifty with people who follow a topic, twenty with devices that hold connections.
+# Some minutes each.
 kill:
 	cargo build --workspace --bins
 	cargo run --workspace --bin kill -- --rounds 50
+	cargo run --workspace --bin kill -- --rounds 20 --devices 500
+
+# Ten thousand connections of our own channel at once; some minutes, and as many open files (`ulimit -Hn`).
+DEVICES ?= 10000
+live:
+	cargo build --workspace --bins
+	target/debug/live --devices $(DEVICES)

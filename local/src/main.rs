@@ -117,6 +117,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+    // Every connection is an open file, and what a shell allows at first is 1,024 or less. Where the system says no, what
+    // was allowed before stays.
+    drop(rlimit::increase_nofile_limit(u64::MAX));
     // Listening for Ctrl-C from the start: one that comes while starting stops us too.
     let interrupted = interrupted()?;
     let options = arguments.options();

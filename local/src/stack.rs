@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, StoreError};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -203,11 +203,11 @@ impl Stack {
         check(&options)?;
         let lock = options.data.as_deref().map(lock_folder).transpose()?;
         // Addresses first: that one is taken must be known before anything is written.
-        let api = bind(options.listen, "--listen").await?;
-        let sandbox_listener = bind(options.sandbox_listen, "--sandbox-listen").await?;
+        let api = bind(options.listen, "--listen")?;
+        let sandbox_listener = bind(options.sandbox_listen, "--sandbox-listen")?;
         let (url, sandbox_url) = (address(&api), address(&sandbox_listener));
         // Apple and Google are called over TLS only. Nobody needs to know the address: it changes with every start.
-        let tls_listener = bind(SocketAddr::from((LOOPBACK, 0)), "--sandbox-listen").await?;
+        let tls_listener = bind(SocketAddr::from((LOOPBACK, 0)), "--sandbox-listen")?;
         let tls_url = address(&tls_listener).replacen("http://", "https://", 1);
         let certificate = SelfSigned::generate().map_err(StackError::Certificate)?;
 
@@ -367,8 +367,19 @@ fn check(options: &Options) -> Result<(), StackError> {
     Ok(())
 }
 
-async fn bind(address: SocketAddr, option: &'static str) -> Result<TcpListener, StackError> {
-    TcpListener::bind(address).await.map_err(|source| StackError::Listen { address, option, source })
+/// Connections that wait to be taken: thousands may come back at the same moment. The system may allow fewer.
+const BACKLOG: u32 = 4096;
+
+fn bind(address: SocketAddr, option: &'static str) -> Result<TcpListener, StackError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // As the library's own way of listening does: else a start soon after a stop finds the address taken.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|source| StackError::Listen { address, option, source })
 }
 
 fn address(listener: &TcpListener) -> String {

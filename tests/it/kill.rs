@@ -1,9 +1,18 @@
 //! A few rounds of [`support::kill`]; `docs/operations.md` says how to run fifty.
 
-use support::kill::{Plan, program, run};
+use support::kill::{Plan, run};
+use support::kill_devices;
+use support::program::program;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_at_random_points_lose_nothing_and_miscount_nothing() {
     let report = run(&Plan { program: program(), rounds: 3, followers: 2_000, seed: 7 }).await;
+    assert_eq!(report.faults(), Vec::<String>::new(), "{report:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_while_devices_are_connected_lose_nothing() {
+    let plan = kill_devices::Plan { program: program(), rounds: 2, devices: 60, seed: 7 };
+    let report = kill_devices::run(&plan).await;
     assert_eq!(report.faults(), Vec::<String>::new(), "{report:#?}");
 }

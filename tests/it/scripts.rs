@@ -10,7 +10,7 @@ use model::channel::ChannelKind;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use support::kill::program;
+use support::program::program;
 use support::{Client, until};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};

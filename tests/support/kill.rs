@@ -5,6 +5,7 @@
 //! was answered with code 1000 before the kill; a call that got no answer may have been accepted or not.
 
 use crate::Client;
+use crate::program::Program;
 use local::{Options, Stack, seed};
 use model::clock::Clock;
 use model::ids::MessageId;
@@ -15,15 +16,12 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::Capability;
 use store::plan::PlanReader;
 use store::records::RecordReader;
 use store::tasks::TaskReader;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -79,50 +77,9 @@ impl Report {
     }
 }
 
-/// The program that `cargo build` leaves beside the test binary.
-pub fn program() -> PathBuf {
-    let mut path = std::env::current_exe().expect("a path");
-    path.pop();
-    if path.ends_with("deps") {
-        path.pop();
-    }
-    path.join(format!("tuisong{}", std::env::consts::EXE_SUFFIX))
-}
-
-/// A running program.
-struct Process {
-    child: Child,
-    api: Client,
-    started_in: Duration,
-}
-
-impl Process {
-    async fn start(plan: &Plan, folder: &Path) -> Self {
-        let began = Instant::now();
-        let mut child = Command::new(&plan.program)
-            .args(["--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0", "--log", "warn"])
-            .args(["--crowd", &plan.followers.to_string()])
-            .arg("--data")
-            .arg(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}; run `cargo build` first", plan.program.display()));
-        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let url = loop {
-            let line = lines.next_line().await.expect("its output").expect("`ready` before its end");
-            if let Some(url) = line.strip_prefix("ready ") {
-                break url.to_owned();
-            }
-        };
-        Self { child, api: Client::new(&url), started_in: began.elapsed() }
-    }
-
-    /// SIGKILL: no handler runs, nothing is flushed.
-    async fn kill(mut self) {
-        self.child.kill().await.expect("to be killed");
-    }
+/// The program on this folder, with its crowd.
+async fn start(plan: &Plan, folder: &Path) -> Program {
+    Program::start(&plan.program, folder, &["--crowd", &plan.followers.to_string()]).await
 }
 
 /// What was accepted: message id and, for a direct message, the number of the one it was for.
@@ -135,9 +92,9 @@ pub async fn run(plan: &Plan) -> Report {
     let accepted: Accepted = Arc::default();
     let mut report = Report::default();
     // The first start writes the crowd; it is not timed.
-    Process::start(plan, folder.path()).await.kill().await;
+    start(plan, folder.path()).await.kill().await;
     for round in 1..=plan.rounds {
-        let process = Process::start(plan, folder.path()).await;
+        let process = start(plan, folder.path()).await;
         report.slowest_start = report.slowest_start.max(process.started_in);
         let senders = [send_topic(&process.api, &accepted), send_direct(plan, &process.api, &accepted, &mut random)];
         tokio::time::sleep(Duration::from_millis(random.random_range(0..2_500))).await;
@@ -147,12 +104,12 @@ pub async fn run(plan: &Plan) -> Report {
             sender.abort();
         }
         while random.random_bool(0.4) {
-            let process = Process::start(plan, folder.path()).await;
+            let process = start(plan, folder.path()).await;
             tokio::time::sleep(Duration::from_millis(random.random_range(0..1_500))).await;
             process.kill().await;
             report.kills += 1;
         }
-        let process = Process::start(plan, folder.path()).await;
+        let process = start(plan, folder.path()).await;
         report.slowest_start = report.slowest_start.max(process.started_in);
         finish(&process.api, &accepted, round).await;
         process.kill().await;

@@ -2,7 +2,11 @@
 //!
 //! Everything here panics when something is not as a test assumes: that is how a test fails.
 
+pub mod devices;
 pub mod kill;
+pub mod kill_devices;
+pub mod live;
+pub mod program;
 pub mod receiver;
 pub mod socket;
 
