@@ -9,23 +9,27 @@
 //! Anything else, and anything before signing in, is answered by an `error` frame and changes nothing. A device that was
 //! removed is signed out by its next `resume` or `ping`. At most 20 messages,
 //! and 100 KB of them, are offered at a time; `more` says that there are others.
+//!
+//! A connection that says more than 200 frames in ten seconds is ended, and what it said last is not read. Its client may
+//! come back. Ours: API Gateway limits all connections of a stage together, so one could take what is everybody's.
 
 use super::credentials::{CredentialStore, Credentials};
 use super::incoming::Incoming;
 use futures::future::try_join_all;
+use gateway::limiter::Caller;
 use gateway::socket::FRAME_VERSION;
 use gateway::{ApiError, Context, Function, ProblemKind, SocketReply, SocketRequest, SocketRoute, socket_function};
 use model::channel::ChannelKind;
 use model::clock::Timestamp;
 use model::ids::{MobileAppId, Owner, TaskId};
-use model::own::{HEARTBEAT, MOST_OFFERS, Offer};
+use model::own::{HEARTBEAT, MOST_FRAMES, MOST_OFFERS, Offer};
 use model::task::{Content, Task};
 use provider::own::frame::MessageFrame;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use store::StoreError;
 use store::capabilities;
-use store::own::{Acked, Connections, Waiting, Whose};
+use store::own::{Acked, Connections, Hangup, Waiting, Whose};
 use store::statistics::Statistics;
 use store::tasks::TaskReader;
 
@@ -37,6 +41,7 @@ capabilities! {
         waiting: Waiting,
         tasks: TaskReader,
         statistics: Statistics,
+        hangup: Hangup,
     }
 }
 
@@ -48,6 +53,11 @@ const OFFERED_BYTES: usize = 100 * 1024;
 
 async fn handle(context: &Context, store: &MessageStore, request: SocketRequest) -> Result<SocketReply, ApiError> {
     let (connection, now) = (request.on.id.as_str(), context.clock.now());
+    if context.limiter.admit(Caller::Connection(connection.to_owned()), MOST_FRAMES, now).is_err() {
+        tracing::warn!("a connection said too much and is ended");
+        store.hangup.close(connection).await?;
+        return Ok(SocketReply::silent());
+    }
     match Incoming::read(request.body.as_deref().unwrap_or_default())? {
         Incoming::Login(credentials) => login(context, store, connection, &credentials).await,
         Incoming::Resume => {

@@ -7,6 +7,8 @@
 //!   counter says which blocks exist, so every task is found without an index and without a write per task. What is
 //!   not finished then goes on the due list, or, if it has not moved for two minutes, is driven again first.
 //!
+//! And one thing that no event tells: connections of our own channel on which nobody has signed in in time are ended.
+//!
 //! Running twice is harmless: driving a task again sends only what its records do not show as done. The schedule's
 //! input `{"recover": true}` takes every queue for empty: everything unfinished is driven at once. The local runner
 //! starts with it, and an operator can after a purge.
@@ -32,6 +34,7 @@ use store::capabilities;
 use store::due::{Due, DueReader, DueWriter};
 use store::ids::IdHead;
 use store::keys::{DUE_SHARDS, DueThing};
+use store::own::{Hangup, Strangers};
 use store::plan::PlanReader;
 use store::queue::{Hints, TaskMessage};
 use store::records::{RecordReader, RecordWriter};
@@ -52,6 +55,8 @@ capabilities! {
         sweeper: Sweeper,
         head: IdHead,
         callbacks: CallbackSweep,
+        strangers: Strangers,
+        hangup: Hangup,
     }
 }
 
@@ -91,10 +96,11 @@ async fn handle(
     let input = if input.is_null() { Ok(Input::default()) } else { serde_json::from_value(input) };
     let Input { recover } = input.map_err(|error| WorkerError::Unreadable(error.to_string()))?;
     let run = Run { context, store, invocation, recover, started: context.clock.now(), failed: AtomicU32::new(0) };
-    // Neither walk waits for the other: what cannot be read on the one must not keep the other from being done.
+    // None waits for the other: what cannot be read on the one must not keep the other from being done.
     let walked = run.walk_due_list().await;
     let swept = run.sweep().await;
-    walked.and(swept)?;
+    let ended = run.end_strangers().await;
+    walked.and(swept).and(ended)?;
     match run.failed.into_inner() {
         0 => Ok(()),
         failed => Err(WorkerError::Incomplete(failed)),
@@ -107,7 +113,7 @@ struct Run<'a> {
     invocation: &'a Invocation,
     recover: bool,
     started: Timestamp,
-    /// Tasks that could not be looked at.
+    /// What could not be looked at or done.
     failed: AtomicU32,
 }
 
@@ -218,6 +224,24 @@ impl Run<'_> {
         let Some(next) = next.map(end_of_minute) else { return Ok(None) };
         self.store.due.put(Due { at: next, thing: DueThing::Callbacks { app, minute } }).await?;
         Ok(Some(next))
+    }
+
+    /// Ends connections on which nobody has signed in in time, as far as there is time: messages come first, and API Gateway
+    /// ends what is silent for ten minutes.
+    async fn end_strangers(&self) -> Result<(), WorkerError> {
+        let overdue = self.store.strangers.overdue(self.now()).await?;
+        stream::iter(overdue)
+            .for_each_concurrent(SIDE_BY_SIDE, |connection| async move {
+                if !self.has_time() {
+                    return;
+                }
+                if let Err(cause) = self.store.hangup.close(&connection).await {
+                    error!(error.code = cause.code(), cause = causes(&cause), "connection could not be ended");
+                    self.failed.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+            .await;
+        Ok(())
     }
 
     async fn sweep(&self) -> Result<(), WorkerError> {

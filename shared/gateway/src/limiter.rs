@@ -29,6 +29,8 @@ pub enum Caller {
     Simple(Uid),
     /// Whoever shows a wrong token to the operator's API.
     Stranger,
+    /// A connection of our own channel, by its id.
+    Connection(String),
     /// Whoever asks who scanned this code.
     Scan(Code),
 }
@@ -36,7 +38,7 @@ pub enum Caller {
 impl Caller {
     const fn window(&self) -> Duration {
         match self {
-            Self::App(_) | Self::Enterprise(_) | Self::Simple(_) | Self::Stranger => WINDOW,
+            Self::App(_) | Self::Enterprise(_) | Self::Simple(_) | Self::Stranger | Self::Connection(_) => WINDOW,
             Self::Scan(_) => SCAN_WINDOW,
         }
     }

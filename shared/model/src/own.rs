@@ -17,6 +17,11 @@ pub const HEARTBEAT: Duration = Duration::from_secs(240);
 pub const ONLINE_FOR: Duration = Duration::from_secs(480);
 /// The longest life of a connection (API Gateway quotas).
 pub const CONNECTION_LIFE: Duration = Duration::from_secs(7200);
+/// Within so long somebody has to have signed in on a connection; the next look at it after that ends it. Ours.
+pub const SIGN_IN_WITHIN: Duration = Duration::from_secs(30);
+/// Frames on one connection in ten seconds, counted in each function instance on its own; one more ends it. A client that
+/// acknowledges each of 20 messages a second is within it. Ours.
+pub const MOST_FRAMES: u32 = 200;
 /// Connections of one device. One more takes the place of the one that was heard of the longest time ago. Ours.
 pub const MOST_CONNECTIONS: usize = 5;
 /// Messages that are offered again at a time. Ours.

@@ -30,8 +30,10 @@ pub enum Resource {
     ChannelQueue(ChannelKind),
     /// The key that seals secrets.
     Key,
-    /// The connections of the WebSocket API.
+    /// The connections of the WebSocket API, to send to.
     Connections,
+    /// The connections of the WebSocket API, to end them.
+    ConnectionEnds,
 }
 
 /// One AWS action on one resource, for example `dynamodb:GetItem` on the Apps table.

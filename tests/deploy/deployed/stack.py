@@ -86,7 +86,8 @@ class Stack:
         self.url = f"{cloud.url}/_aws/execute-api/{self.id('HttpApi')}/$default"
         live = f"/_aws/execute-api/{self.id('OwnApi')}/{self.id('OwnStage')}"
         self.socket_url = cloud.url.replace("http", "ws", 1) + live
-        self._tell("DeliverFunction", "TUISONG_CONNECTIONS_URL", cloud.url + live)
+        for logical_id in ("DeliverFunction", "OwnMessageFunction", "ReleaseDueFunction"):
+            self._tell(logical_id, "TUISONG_CONNECTIONS_URL", cloud.url + live)
 
     def _upload(self, binaries: Path) -> dict[str, str]:
         s3 = self.cloud.client("s3")

@@ -1,11 +1,14 @@
 //! Limits of the WebSocket API, as API Gateway has them.
 
-use super::{becomes, counted, is_online, notify, online, phones, town};
+use super::{GRACE, becomes, counted, is_online, notify, online, phones, token, town};
 use local::Options;
+use local::seed::mobile;
 use local::socket::SocketLimits;
+use model::own::MOST_FRAMES;
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::Town;
+use support::socket::Socket;
 
 /// Too large.
 const SIZE: Option<u16> = Some(1009);
@@ -72,5 +75,69 @@ async fn the_sixth_connection_of_a_device_takes_the_place_of_the_first() {
     let next = notify(&town, phones(&[1]), Value::Null, "再来").await;
     assert_eq!(sockets[0].message().await.0, next);
     assert!(is_online(&town, 1).await);
+    town.close().await;
+}
+
+/// A minute passes, and the schedule runs.
+async fn a_minute_passes(town: &Town) {
+    town.stack.advance(Duration::from_secs(60));
+    town.stack.run_schedule("release-due", json!({})).await.expect("a run");
+}
+
+#[tokio::test]
+async fn who_does_not_sign_in_in_time_is_sent_away() {
+    let town = town().await;
+    let url = town.stack.socket_url();
+    let mut stranger = Socket::open(&url).await;
+    let mut late = Socket::open(&url).await;
+    let mut forger = Socket::open(&url).await;
+    assert_eq!(forger.login(mobile::APP, "forged").await["code"], "own_push_token");
+    let (headers, signed_in) = ([("app_id", mobile::APP), ("push-token", &*token(2))], online(&town, 1).await);
+    let by_headers = Socket::try_open(&url, &headers).await.expect("a connection");
+    let ends = || town.stack.aws().calls.of("execute-api", "DeleteConnection", "").count;
+
+    town.stack.run_schedule("release-due", json!({})).await.expect("a run");
+    assert_eq!(ends(), 0, "everybody has half a minute");
+    assert_eq!(late.login(mobile::APP, &token(3)).await["type"], "welcome");
+    for _ in 0..3 {
+        a_minute_passes(&town).await;
+    }
+    for socket in [&mut stranger, &mut forger] {
+        assert!(socket.closed().await.is_some(), "it is told");
+    }
+    // Whoever has gone by itself is looked for in vain, without harm.
+    assert!((2..=4).contains(&ends()), "two of them, each looked at once or twice: {}", ends());
+    for mut socket in [signed_in, by_headers, late] {
+        socket.say(json!({ "type": "ping" })).await;
+        assert_eq!(socket.hear().await["type"], "pong", "who has signed in stays");
+    }
+    assert_eq!(town.stack.aws().connections.count(), 3);
+    let before = ends();
+    for _ in 0..2 {
+        a_minute_passes(&town).await;
+    }
+    assert_eq!(ends(), before, "and nobody is looked for for ever");
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_says_too_much_is_ended_and_may_come_back() {
+    let town = town().await;
+    town.stack.clock().stand_still();
+    let (mut loud, mut calm) = (online(&town, 1).await, online(&town, 2).await);
+    // Signing in was the first.
+    for _ in 1..MOST_FRAMES {
+        loud.say(json!({ "type": "nonsense" })).await;
+        assert_eq!(loud.hear().await["code"], "own_frame");
+    }
+    loud.say(json!({ "type": "ping" })).await;
+    assert_eq!(loud.hear_within(Duration::from_secs(30)).await, None, "it is not answered");
+    becomes(&town, 1, false).await;
+    calm.say(json!({ "type": "ping" })).await;
+    assert_eq!(calm.hear().await["type"], "pong", "each has its own count");
+    let mut again = online(&town, 1).await;
+    again.say(json!({ "type": "ping" })).await;
+    assert_eq!(again.hear().await["type"], "pong");
+    assert_eq!(again.hear_within(GRACE).await, None);
     town.close().await;
 }

@@ -97,7 +97,14 @@ async fn a_forged_token_opens_nothing_and_makes_nobody_online() {
     ] {
         assert_eq!(Socket::try_open(&url, &headers).await.err(), Some(status), "{headers:?}");
     }
+    let written = || -> Vec<String> {
+        let rows = town.stack.aws().calls.snapshot().into_iter();
+        rows.filter(|row| row.figures.write_units > 0.0).map(|row| row.operation).collect()
+    };
+    assert_eq!(written(), [""; 0], "whoever is refused costs no write");
     let mut socket = Socket::open(&url).await;
+    assert_eq!(written(), ["PutItem"], "whoever shows nothing is noted, to be looked for");
+    town.stack.aws().calls.reset();
     for (frame, code) in [
         (json!({ "type": "ping" }), "own_not_signed_in"),
         (json!({ "type": "resume" }), "own_not_signed_in"),
@@ -116,9 +123,7 @@ async fn a_forged_token_opens_nothing_and_makes_nobody_online() {
         assert_eq!(refused(&mut socket).await, "own_frame", "{text:?}");
     }
     assert!(!is_online(&town, 1).await);
-    let writes = town.stack.aws().calls.snapshot().into_iter();
-    let writes: Vec<_> = writes.filter(|row| row.figures.write_units > 0.0).map(|row| row.operation).collect();
-    assert_eq!(writes, [""; 0], "whoever is not let in costs no write");
+    assert_eq!(written(), [""; 0], "and nothing that it says costs a write");
     town.close().await;
 }
 

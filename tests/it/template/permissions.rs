@@ -97,6 +97,7 @@ fn arn(resource: Resource) -> Value {
         Resource::ChannelQueue(channel) => attribute(&channels::queue(channel), "Arn"),
         Resource::Key => attribute("SealKey", "Arn"),
         Resource::Connections => json!({ "Fn::Sub": CONNECTIONS }),
+        Resource::ConnectionEnds => json!({ "Fn::Sub": CONNECTIONS.replace("/POST/", "/DELETE/") }),
     }
 }
 
@@ -120,7 +121,9 @@ fn name(resource: Resource) -> (String, Value) {
         Resource::CallbacksQueue => variable("TUISONG_CALLBACKS_QUEUE_URL", "CallbacksQueue"),
         Resource::ChannelQueue(_) => (channels::VARIABLE.to_owned(), json!({ "Fn::Sub": channels::PREFIX })),
         Resource::Key => ("TUISONG_KMS_KEY".to_owned(), attribute("SealKey", "Arn")),
-        Resource::Connections => ("TUISONG_CONNECTIONS_URL".to_owned(), json!({ "Fn::Sub": CONNECTIONS_URL })),
+        Resource::Connections | Resource::ConnectionEnds => {
+            ("TUISONG_CONNECTIONS_URL".to_owned(), json!({ "Fn::Sub": CONNECTIONS_URL }))
+        }
     }
 }
 

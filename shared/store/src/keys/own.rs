@@ -29,6 +29,27 @@ pub fn socket(connection: &str) -> Key {
     Key::new(format!("MSOCKET#{}", hash(connection)), "SOCKET")
 }
 
+/// Partitions of a minute's strangers. One takes 1,000 writes a second; API Gateway opens 500 connections a second for an
+/// account unless AWS raises it.
+const STRANGER_SHARDS: u8 = 4;
+
+/// Users: `MSTRANGER#<minute>#<shard>` / …: the connections that opened without credentials in a minute.
+pub fn strangers(minute: i64) -> impl Iterator<Item = String> {
+    (0..STRANGER_SHARDS).map(move |shard| format!("MSTRANGER#{minute}#{shard}"))
+}
+
+/// Users: `MSTRANGER#<minute>#<shard>` / `C#<connection>`: one of them.
+pub fn stranger(minute: i64, connection: &str) -> Key {
+    // Ids end alike, and are random before that.
+    let shard = connection.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % STRANGER_SHARDS;
+    Key::new(format!("MSTRANGER#{minute}#{shard}"), format!("C#{connection}"))
+}
+
+/// The connection in the sort key of a stranger.
+pub fn parse_stranger(sort: &str) -> Option<&str> {
+    sort.strip_prefix("C#")
+}
+
 /// Users: `MSENT#<app>#<device>` / …: what a device was sent on our own channel, by task.
 pub fn sent(app: &MobileAppId, device: DeviceId) -> String {
     format!("MSENT#{app}#{device}")
@@ -54,6 +75,9 @@ mod tests {
         let address = OwnAddress { shard: 2, device: DeviceId::new(77) };
         assert_eq!(parse_online(&online_device(&app, address).sk), Some(address.device));
         assert_eq!(parse_sent(&sent_task(&app, address.device, TaskId::new(9)).sk), Some(TaskId::new(9)));
+        let stranger = stranger(29_924_160, "L0SM9cOFvHcCIhw=");
+        assert_eq!(parse_stranger(&stranger.sk), Some("L0SM9cOFvHcCIhw="));
+        assert!(strangers(29_924_160).any(|pk| pk == stranger.pk), "it is among those of its minute");
         assert!(online_sort(DeviceId::new(9)) < online_sort(DeviceId::new(10)));
         assert!(!socket("L0SM9cOFvHcCIhw=").pk.contains("L0SM9"), "an id is nobody's to read");
     }

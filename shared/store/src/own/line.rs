@@ -3,12 +3,18 @@
 use crate::StoreError;
 use crate::error::failed;
 use aws_sdk_apigatewaymanagement::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_apigatewaymanagement::operation::delete_connection::DeleteConnectionError;
 use aws_sdk_apigatewaymanagement::operation::post_to_connection::PostToConnectionError;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 
 capability! {
     /// Sends to connections of the WebSocket API.
     Line: [("execute-api:ManageConnections", Connections)]
+}
+
+capability! {
+    /// Ends connections of the WebSocket API.
+    Hangup: [("execute-api:ManageConnections", ConnectionEnds)]
 }
 
 /// What became of a message to a connection.
@@ -34,6 +40,20 @@ impl Line {
         match posted {
             Ok(_) => Posted::Taken,
             Err(error) => read(error),
+        }
+    }
+}
+
+impl Hangup {
+    /// Ends a connection. Twice is once.
+    pub async fn close(&self, connection: &str) -> Result<(), StoreError> {
+        let closed = self.0.connections().delete_connection().connection_id(connection).send().await;
+        let Err(error) = closed else { return Ok(()) };
+        // By its status where API Gateway names no error, as it does not always.
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        match (error.as_service_error(), status) {
+            (Some(DeleteConnectionError::GoneException(_)), _) | (_, Some(410)) => Ok(()),
+            _ => Err(failed("DeleteConnection")(error)),
         }
     }
 }

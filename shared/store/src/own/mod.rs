@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `line` | speaking to a connection: API Gateway's `@connections` |
 //! | `presence` | connections of devices |
+//! | `strangers` | connections on which nobody has signed in |
 //! | `sent` | messages that were sent, until they are acknowledged |
 //!
 //! A connection is two items. One says whose it is, by its id: all that an event of API Gateway tells. The other is the
@@ -15,7 +16,9 @@
 mod line;
 mod presence;
 mod sent;
+mod strangers;
 
-pub use line::{Line, Posted};
+pub use line::{Hangup, Line, Posted};
 pub use presence::{Connections, Online, Presence, Whose};
 pub use sent::{Acked, Kept, Outbox, Waiting};
+pub use strangers::{Arrivals, Strangers};
