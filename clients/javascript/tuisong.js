@@ -217,6 +217,9 @@ export class TuisongClient extends EventTarget {
       this.#say(socket, { type: "login", ...this.#credentials });
     } else if (this.#state === "connecting") {
       this.#lost(socket);
+    } else {
+      // What was not done is not answered any more; it is said again with the next heartbeat.
+      this.#unanswered = 0;
     }
   }
 
