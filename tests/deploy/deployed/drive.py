@@ -318,8 +318,8 @@ def schedules(driver: Driver) -> str:
 
 
 def connection(driver: Driver) -> str:
-    """A device that is connected gets what is pushed to it, and acknowledges it."""
-    return own.run(driver.stack.url, driver.stack.socket_url)
+    """A device that is connected gets what is pushed to it, and acknowledges it; one that is not has its vendor."""
+    return own.run(driver.stack.url, driver.stack.socket_url, driver.vendors.url)
 
 
 def back_end(driver: Driver) -> str:

@@ -1,8 +1,8 @@
 """A device on our own channel, and its app's back end: signs in, gets a push, acknowledges it, leaves.
 
-It calls what is documented and nothing else, so it runs against anything that serves the demo seed:
+It calls what is documented and nothing else, so it runs against anything that serves the demo seed and the stand-ins:
 
-    python3 -m deployed.own http://127.0.0.1:8080 ws://127.0.0.1:8080/live
+    python3 -m deployed.own http://127.0.0.1:8080 ws://127.0.0.1:8080/live http://127.0.0.1:8081
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .processes import Failure, Json, http, require, wait_for
 APP = "demo"
 ADMIN_TOKEN = "demo-admin-token"
 PUSH_TOKEN = "demo-huawei-1"
+OFFLINE_TOKEN = "demo-huawei-2"
 PATIENCE = 60.0
 """Seconds that a frame is waited for: functions may have to start."""
 
@@ -73,7 +74,7 @@ class Device:
         self._socket.close()
 
 
-def run(url: str, socket_url: str) -> str:
+def run(url: str, socket_url: str, vendors: str) -> str:
     """The whole way. Answers what it saw."""
 
     def call(path: str, body: Json) -> Json:
@@ -83,23 +84,28 @@ def run(url: str, socket_url: str) -> str:
         require(found.get("code") == 200, f"{path} answered {found}")
         return found
 
-    def push(text: str) -> int:
-        audience = {"push_token": [PUSH_TOKEN]}
-        setting = {"distribution_strategy": "mxpush_only"}
+    def push(text: str, strategy: str = "mxpush_only", to: str = PUSH_TOKEN) -> int:
+        audience = {"push_token": [to]}
+        setting = {"distribution_strategy": strategy}
         body = {"audience": audience, "setting": setting, "message": {"title": "t", "body": text}}
         return int(call("/push/notify", body)["data"]["task_id"])
 
-    def counted(task: int, expected: tuple[int, int, int]) -> None:
+    def counted(task: int, expected: tuple[int, int, int], vendor: tuple[int, int] = (0, 0)) -> None:
         found: Json = {}
 
         def look() -> bool:
             found.update(call("/push/task/detail", {"list": [task]})["data"][0])
-            return tuple(found[f"mxpush_{what}"] for what in ("target", "sent", "received")) == expected
+            own = tuple(found[f"mxpush_{what}"] for what in ("target", "sent", "received"))
+            return own == expected and tuple(found[f"huawei_{what}"] for what in ("target", "sent")) == vendor
 
         try:
             wait_for("the counters", PATIENCE, look)
         except Failure as failure:
             raise Failure(f"counters of {task} are {found}, not {expected}") from failure
+
+    def accepted(text: str) -> list[Json]:
+        _, body = http("GET", f"{vendors}/sandbox/inbox?last=1000")
+        return [one for one in json.loads(body)["messages"] if one["body"] == text]
 
     forged = Device(socket_url, {"app_id": APP, "push-token": "forged"})
     require(not forged.open, "a forged push token opened a connection")
@@ -122,10 +128,27 @@ def run(url: str, socket_url: str) -> str:
     require(acked.get("task_ids") == [task], f"the acknowledgement was answered {acked}")
     counted(task, (1, 1, 1))
 
+    # Online, the vendor is not called; another device, which is offline, has its vendor.
+    live, away = f"combined online {time.time_ns()}", f"combined offline {time.time_ns()}"
+    task, other = push(live, "combined"), push(away, "combined", OFFLINE_TOKEN)
+    frame = device.hear()
+    require(frame.get("task_id") == task and frame["message"]["body"] == live, f"the device heard {frame}")
+    device.say({"type": "ack", "task_ids": [task]})
+    require(device.hear().get("task_ids") == [task], "the acknowledgement was not answered")
+    counted(task, (1, 1, 1))
+    counted(other, (0, 0, 0), (1, 1))
+    require(not accepted(live), "the vendor was called for a device that is online")
+    require([one["channel"] for one in accepted(away)] == ["huawei"], f"the vendor has {accepted(away)}")
+
     device.leave()
     # Whether it is told that the connection has closed or finds out by itself: nobody gets the next one.
     offline = push(f"offline {time.time_ns()}")
     counted(offline, (1, 0, 0))
+    # Known to be offline by now: the same device has its vendor.
+    gone = f"combined gone {time.time_ns()}"
+    task = push(gone, "combined")
+    counted(task, (0, 0, 0), (1, 1))
+    require(len(accepted(gone)) == 1, f"the vendor has {accepted(gone)}")
 
     again = Device(socket_url, {"app_id": APP, "push-token": PUSH_TOKEN})
     require(again.open, "a push token in the handshake was refused")
@@ -135,8 +158,8 @@ def run(url: str, socket_url: str) -> str:
     offered = {message["task_id"] for message in welcome.get("messages", [])}
     require(offered <= {offline}, f"what was acknowledged was offered again: {welcome}")
     again.leave()
-    return "a push over a connection, acknowledged, and not offered again"
+    return "a push over a connection, acknowledged and not offered again; combined: the vendor for who is offline alone"
 
 
 if __name__ == "__main__":
-    print(run(sys.argv[1], sys.argv[2]))
+    print(run(*sys.argv[1:4]))
