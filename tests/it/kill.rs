@@ -12,7 +12,7 @@ async fn kills_at_random_points_lose_nothing_and_miscount_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_while_devices_are_connected_lose_nothing() {
-    let plan = kill_devices::Plan { program: program(), rounds: 2, devices: 60, seed: 7 };
+    let plan = kill_devices::Plan { program: program(), rounds: 2, devices: 40, seed: 7 };
     let report = kill_devices::run(&plan).await;
     assert_eq!(report.faults(), Vec::<String>::new(), "{report:#?}");
 }

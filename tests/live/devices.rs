@@ -8,7 +8,7 @@
 //! - `storm`: every connection breaks without a word, and all of them come back at once. `half` when half of them are back,
 //!   then `connected <ms> <attempts>`
 //! - `got <task> <count>`: waits until so many devices have the message, or a minute has brought no more.
-//!   `got <ms> <frames> <device>…`: when the last one came, counted from the line, how often it came in all, and to whom
+//!   `got <ms> <frames> <device>…`: how long ago the last one came, how often it came in all, and to whom
 //! - `drop`: every connection breaks without a word, and nobody comes back. `dropped`
 
 use futures::{SinkExt, StreamExt};
@@ -120,13 +120,12 @@ async fn got(heard: &Heard, task: u64, expected: usize) {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    let (_, last) = seen();
     sleep(GRACE).await;
+    let ago = seen().1.elapsed().as_millis();
     let devices = heard.lock().expect("what was heard").get(&task).map(|(devices, _)| devices.clone());
     let devices = devices.unwrap_or_default();
     let to: Vec<String> = devices.keys().map(ToString::to_string).collect();
-    let ms = last.saturating_duration_since(started).as_millis();
-    say(&format!("got {ms} {} {}", devices.values().sum::<u64>(), to.join(" ")));
+    say(&format!("got {ago} {} {}", devices.values().sum::<u64>(), to.join(" ")));
 }
 
 fn say(line: &str) {

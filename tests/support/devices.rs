@@ -54,8 +54,8 @@ pub struct Devices {
 /// To whom a message came.
 #[derive(Debug, Default)]
 pub struct Got {
-    /// Milliseconds until the last one came.
-    pub ms: u64,
+    /// How long ago the last one came, in milliseconds.
+    pub ago_ms: u64,
     /// How often it came in all.
     pub frames: u64,
     /// The devices that have it.
@@ -95,7 +95,7 @@ impl Devices {
     pub async fn got(&mut self, task: u64, count: u64) -> Got {
         self.tell(&format!("got {task} {count}")).await;
         match self.answer("got").await.as_slice() {
-            [ms, frames, devices @ ..] => Got { ms: *ms, frames: *frames, devices: devices.to_vec() },
+            [ago_ms, frames, devices @ ..] => Got { ago_ms: *ago_ms, frames: *frames, devices: devices.to_vec() },
             other => panic!("{other:?}"),
         }
     }

@@ -6,7 +6,7 @@
 //! between its frame and the record of it: as many as can be under way at a time, for each kill.
 
 use crate::devices::{Devices, by_vendor_token, settle};
-use crate::live::{PATIENCE, VendorInbox, counters, post};
+use crate::live::{PATIENCE, VendorInbox, counters, post, try_post};
 use crate::program::Program;
 use local::seed::mobile;
 use rand::rngs::StdRng;
@@ -129,10 +129,7 @@ pub async fn run(plan: &Plan) -> Report {
 /// Pushes to all; the task, if the call is answered.
 async fn push(program: &Program, title: &str) -> Option<u64> {
     let call = json!({ "audience": "all", "message": { "title": title, "body": "to all" } });
-    let headers =
-        [("app_id", mobile::APP), ("access-token", mobile::ADMIN_TOKEN), ("content-type", "application/json")];
-    let answer = program.api.try_send(http::Method::POST, "/push/notify", &headers, call.to_string()).await?;
-    answer.json()["data"]["task_id"].as_u64()
+    try_post(&program.api, "/push/notify", &call).await?["data"]["task_id"].as_u64()
 }
 
 /// Looks who has what, once every device has had the time to ask for what it missed.

@@ -9,7 +9,7 @@ use support::program::program;
 /// A few of what `make live` does with ten thousand.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_comes_gets_its_message_breaks_and_comes_back() {
-    let report = run(&Plan { program: program(), devices: 200, idle: Duration::ZERO }).await;
+    let report = run(&Plan { program: program(), devices: 50, idle: Duration::ZERO }).await;
     assert_eq!(report.faults(), Vec::<String>::new(), "{report}");
 }
 
