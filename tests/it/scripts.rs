@@ -18,10 +18,10 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 /// The operator's token of the runs.
-const ADMIN_TOKEN: &str = "AD_script00000000000000000000000000";
+pub(crate) const ADMIN_TOKEN: &str = "AD_script00000000000000000000000000";
 
 /// The program as `cargo run` starts it, and where it is.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     url: String,
     sandbox: String,
@@ -31,11 +31,12 @@ struct Program {
 }
 
 impl Program {
-    async fn start() -> Self {
+    /// Starts it with this much in its log.
+    pub(crate) async fn start(log: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (sandbox, port) = (free_port().await, free_port().await);
         let mut child = Command::new(program())
-            .args(["--listen", "127.0.0.1:0", "--log", "trace", "--admin-token", ADMIN_TOKEN])
+            .args(["--listen", "127.0.0.1:0", "--log", log, "--admin-token", ADMIN_TOKEN])
             .args(["--sandbox-listen", &format!("127.0.0.1:{sandbox}")])
             .args(["--callbacks-to", &format!("127.0.0.1:{port}")])
             .arg("--data")
@@ -53,6 +54,29 @@ impl Program {
             }
         };
         Self { child, url, sandbox: format!("http://127.0.0.1:{sandbox}"), port, folder }
+    }
+
+    /// A client of the API.
+    pub(crate) fn api(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// A client of the stand-ins.
+    pub(crate) fn sandbox(&self) -> Client {
+        Client::new(&self.sandbox)
+    }
+
+    /// The most memory it has had, in KB.
+    pub(crate) fn peak_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().expect("a process")));
+        let status = status.expect("Linux, which keeps account of memory");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak");
+        peak.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// Ends it.
+    pub(crate) async fn stop(mut self) {
+        self.child.kill().await.expect("to be killed");
     }
 
     /// Runs a script of the package `deployed`; what it must not find in a log is added to `secrets`.
@@ -88,7 +112,7 @@ async fn free_port() -> u16 {
 /// way, bodies that cannot be read.
 async fn go_wrong(program: &Program) -> Vec<String> {
     const WRONG: &str = "hunter2hunter2hunter2hunter2hunter";
-    let (api, sandbox) = (Client::new(&program.url), Client::new(&program.sandbox));
+    let (api, sandbox) = (program.api(), program.sandbox());
     let content = "what fails 失败";
     push_wrong(&api, &sandbox, WRONG, content).await;
     let send = async |token: &str, content: &str| {
@@ -174,15 +198,16 @@ async fn push_wrong(api: &Client, sandbox: &Client, wrong: &str, content: &str) 
     until("every vendor has failed once", || async { faults().await == json!([]) }).await;
 }
 
-/// The journey of a follower, a WeChat back end's day and an app's, and then whatever can go wrong, against the program that
-/// `cargo run` starts; and not one secret, token, openid or body in its log, at the most talkative level.
+/// The journey of a follower, a WeChat back end's day, an app's and a portal's, and then whatever can go wrong, against the
+/// program that `cargo run` starts; and not one secret, token, openid or body in its log, at the most talkative level.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_documented_ways_work_against_the_program_and_leave_no_secret_in_its_log() {
-    let program = Program::start().await;
+    let program = Program::start("trace").await;
     let (secrets, port) = (program.file("secrets"), program.port.to_string());
     program.run("journey", &[ADMIN_TOKEN, &port], &secrets).await;
     program.run("wechat", &[], &secrets).await;
     program.run("mobile", &[], &secrets).await;
+    program.run("portal", &[ADMIN_TOKEN], &secrets).await;
     let mut unspeakable = go_wrong(&program).await;
     let from_scripts = std::fs::read_to_string(&secrets).expect("what the scripts saw");
     unspeakable.extend(from_scripts.lines().map(str::to_owned));
@@ -209,6 +234,10 @@ async fn the_documented_ways_work_against_the_program_and_leave_no_secret_in_its
         "mobile-task-detail",
         "page",
         "receipt",
+        "service-mass-send",
+        "service-send",
+        "service-task",
+        "service-upload-media",
         "wechat-event",
         "wechat-push",
         "wechat-template-send",
@@ -229,6 +258,5 @@ async fn the_documented_ways_work_against_the_program_and_leave_no_secret_in_its
     for level in ["INFO", "WARN", "DEBUG"] {
         assert!(lines.iter().any(|line| line["level"] == level), "nothing at {level}");
     }
-    let Program { mut child, .. } = program;
-    child.kill().await.expect("to be killed");
+    program.stop().await;
 }

@@ -13,6 +13,8 @@ use model::service::is_user_id;
 use provider::wechat::create_qrcode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::{Duration, Instant};
 use store::bindings::{Binding, Invitation};
 
@@ -81,7 +83,8 @@ pub(super) struct Imported {
     wrong: usize,
     /// The first hundred of them.
     errors: Vec<RowError>,
-    /// The row to go on from, by the same import with `?from_row=`: time was up. `null` when all is done.
+    /// The row to go on from, by the same import with `?from_row=`: time was up, or the table took no more just then. `null`
+    /// when all is done.
     next_row: Option<usize>,
 }
 
@@ -159,7 +162,16 @@ pub(super) async fn import(call: Call<'_>) -> Result<Reply, ApiError> {
                 imported.next_row = Some(at + 1);
                 break;
             }
-            call.store.binding_importer.bind_all(&channel.account, &channel.id, chunk, now).await?;
+            let written = call.store.binding_importer.bind_all(&channel.account, &channel.id, chunk, now).await;
+            if let Err(error) = written {
+                // The table takes about a thousand rows of a channel a second; what is bound stays bound, so the caller goes on from here.
+                if imported.bound == 0 {
+                    return Err(error.into());
+                }
+                tracing::warn!(at, cause = causes(&error), "an import was stopped by the table");
+                imported.next_row = Some(at + 1);
+                break;
+            }
             at += chunk.len();
             imported.bound += chunk.len();
         }
@@ -218,6 +230,7 @@ fn csv_rows(body: &[u8]) -> Result<Vec<(usize, Row)>, ApiError> {
 
 fn check(rows: Vec<(usize, Row)>) -> (Vec<(String, OpenId)>, Vec<RowError>) {
     let (mut bindings, mut errors) = (Vec::with_capacity(rows.len()), Vec::new());
+    let mut lines: HashMap<String, usize> = HashMap::with_capacity(rows.len());
     for (line, Row { user_id, openid }) in rows {
         let (user_id, openid) = (user_id.trim(), openid.trim());
         if !is_user_id(user_id) {
@@ -226,7 +239,17 @@ fn check(rows: Vec<(usize, Row)>) -> (Vec<(String, OpenId)>, Vec<RowError>) {
         } else if !is_openid(openid) {
             errors.push(RowError { line, message: "`openid` is no openid".to_owned() });
         } else {
-            bindings.push((user_id.to_owned(), OpenId::new(openid)));
+            // Which of two rows holds is for the caller to say; and the table takes no two writes of an item in one call.
+            match lines.entry(user_id.to_owned()) {
+                Entry::Occupied(first) => {
+                    let message = format!("`user_id` stands in line {} already", first.get());
+                    errors.push(RowError { line, message });
+                }
+                Entry::Vacant(vacant) => {
+                    vacant.insert(line);
+                    bindings.push((user_id.to_owned(), OpenId::new(openid)));
+                }
+            }
         }
     }
     (bindings, errors)
@@ -285,5 +308,14 @@ mod tests {
         let (bindings, errors) = check(rows);
         assert_eq!((bindings.len(), errors[0].line), (2, 5));
         assert!(csv_rows(b"\xff\xfe,x").is_err(), "no UTF-8");
+    }
+
+    #[test]
+    fn a_user_stands_in_one_row() {
+        let openid = "oA000000000000000000000001".to_owned();
+        let rows = ["u1", "u2", " u1"].map(|user| Row { user_id: user.to_owned(), openid: openid.clone() });
+        let (bindings, errors) = check(numbered(rows.into()));
+        assert_eq!((bindings.len(), errors.len(), errors[0].line), (2, 1, 3));
+        assert!(errors[0].message.contains("line 1"), "{}", errors[0].message);
     }
 }

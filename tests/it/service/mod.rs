@@ -6,6 +6,7 @@
 mod bindings;
 mod concurrency;
 pub(crate) mod files;
+mod import;
 mod journey;
 mod mass;
 mod rows;
