@@ -3,8 +3,6 @@
 use crate::page::driver::Browser;
 use crate::wechat_event::uid_of;
 use crate::wxpusher::fresh;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use std::time::Duration;
 use support::until;
@@ -48,11 +46,7 @@ async fn a_newcomer_follows_types_and_taps() {
     shows("磁盘告警").await;
     let overflow = browser.run("return document.documentElement.scrollWidth > innerWidth").await;
     assert_eq!(overflow, json!(false), "nothing is wider than the window");
-    let picture = STANDARD.decode(browser.picture().await).expect("a picture");
-    assert!(picture.starts_with(b"\x89PNG"));
-    if let Some(folder) = std::env::var_os("TUISONG_PICTURES") {
-        std::fs::write(std::path::Path::new(&folder).join("chat.png"), picture).expect("a picture");
-    }
+    browser.photograph("chat.png").await;
     browser.close().await;
     town.close().await;
 }

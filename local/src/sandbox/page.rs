@@ -13,10 +13,10 @@ use axum::routing::get;
 
 use super::Sandbox;
 
-/// A page may load its own files and read its own inbox, nothing else. Message text never becomes markup; this
+/// A page may load its own files and read its own inbox with what is shown there, nothing else. Message text never becomes markup; this
 /// holds even if that were broken.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      img-src 'self' data:; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The pages and their files.
 pub(super) fn routes() -> Router<Arc<Sandbox>> {
@@ -24,6 +24,7 @@ pub(super) fn routes() -> Router<Arc<Sandbox>> {
         .route("/", get(index))
         .route("/sandbox/inbox.css", get(style))
         .route("/sandbox/inbox.js", get(script))
+        .route("/sandbox/media.js", get(media_script))
         .route("/chat", get(chat))
         .route("/sandbox/chat.css", get(chat_style))
         .route("/sandbox/chat.js", get(chat_script))
@@ -45,6 +46,11 @@ async fn style() -> impl IntoResponse {
 /// `GET /sandbox/inbox.js`
 async fn script() -> impl IntoResponse {
     file("text/javascript; charset=utf-8", include_str!("page/inbox.js"))
+}
+
+/// `GET /sandbox/media.js`: pictures, recordings and articles, for both pages.
+async fn media_script() -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", include_str!("page/media.js"))
 }
 
 /// `GET /chat`

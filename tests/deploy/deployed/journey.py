@@ -184,6 +184,13 @@ class App:
     """What is sent to the person, and, last, what the person sends."""
 
 
+def enter_in_console(url: str, vendors: str) -> None:
+    """The operator enters our address in WeChat's console, which asks it to prove itself."""
+    configuration = {"url": f"{url}/wechat/callback/{ACCOUNT}", **SERVER_CONFIGURATION}
+    status, body = http("PUT", f"{vendors}/sandbox/wechat/{ACCOUNT}/callback", json.dumps(configuration).encode())
+    require(status == 200, f"WeChat's console says {status}: {body!r}")
+
+
 def run(journey: Journey, developer: Developer) -> str:
     """The whole way. Answers what it saw."""
     app = set_up(journey, developer)
@@ -203,12 +210,7 @@ def set_up(journey: Journey, developer: Developer) -> App:
     """What an operator does once."""
     mark = f"{time.time_ns() % 10**12}"
 
-    # The operator enters our address in WeChat's console, which asks it to prove itself.
-    configuration = {"url": f"{journey.url}/wechat/callback/{ACCOUNT}", **SERVER_CONFIGURATION}
-    status, body = http(
-        "PUT", f"{journey.vendors}/sandbox/wechat/{ACCOUNT}/callback", json.dumps(configuration).encode()
-    )
-    require(status == 200, f"WeChat's console says {status}: {body!r}")
+    enter_in_console(journey.url, journey.vendors)
 
     # ... and makes an app that calls its developer back, with a topic.
     hook = f"http://127.0.0.1:{developer.port}/hook"

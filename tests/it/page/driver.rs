@@ -1,5 +1,7 @@
 //! A browser that a test drives: chromedriver over its own HTTP protocol (W3C WebDriver).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -113,9 +115,15 @@ impl Browser {
         self.call(Method::POST, &format!("/element/{id}/click"), json!({})).await.is_null()
     }
 
-    /// A picture of the window, PNG in base64.
-    pub(crate) async fn picture(&self) -> String {
-        self.call(Method::GET, "/screenshot", Value::Null).await.as_str().unwrap_or_default().to_owned()
+    /// Takes a picture of the window. `TUISONG_PICTURES` names a folder in which it is kept as `name`, for whoever wants to
+    /// see it.
+    pub(crate) async fn photograph(&self, name: &str) {
+        let picture = self.call(Method::GET, "/screenshot", Value::Null).await;
+        let picture = STANDARD.decode(picture.as_str().unwrap_or_default()).expect("a picture");
+        assert!(picture.starts_with(b"\x89PNG"));
+        if let Some(folder) = std::env::var_os("TUISONG_PICTURES") {
+            std::fs::write(Path::new(&folder).join(name), picture).expect("a picture");
+        }
     }
 
     /// Closes it.

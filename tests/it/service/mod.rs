@@ -7,6 +7,7 @@ mod bindings;
 mod concurrency;
 pub(crate) mod files;
 mod import;
+mod inbox_page;
 mod journey;
 mod mass;
 mod rows;

@@ -1,5 +1,7 @@
 // Acts as a person in WeChat, and shows the conversation. Text only ever goes into `textContent`.
 
+import { link, shown as media } from "/sandbox/media.js";
+
 /** Milliseconds between two questions, and before asking again after no answer. */
 const EVERY_MS = 1000;
 const RETRY_MS = 3000;
@@ -194,6 +196,10 @@ function message(each) {
   if (each.channel === "wechat-reply" && each.raw?.msgtype === "text") {
     return element("li", "", element("p", "bubble", ...linked(each.raw.text)), by);
   }
+  const visible = media(each);
+  if (visible !== null) {
+    return element("li", "", element("article", "notice media", ...visible), by);
+  }
   const card = element("article", "notice", element("h2", "", each.title));
   const rows = Object.entries(each.raw?.data ?? {})
     .map(([key, datum]) => [key, datum?.value ?? ""])
@@ -203,7 +209,7 @@ function message(each) {
   } else if (each.body !== "" && each.body !== each.title) {
     card.append(element("p", "", each.body));
   }
-  const address = link(each.raw?.url ?? each.raw?.news?.articles?.[0]?.url);
+  const address = link(each.raw?.url);
   if (address !== null) {
     card.append(anchor(address, "详情 Details ›"));
   }
@@ -225,16 +231,6 @@ function anchor(address, label) {
   made.target = "_blank";
   made.rel = "noopener noreferrer";
   return made;
-}
-
-/** The address if it is one that a browser may open, else null. */
-function link(text) {
-  try {
-    const address = new URL(text);
-    return ["http:", "https:"].includes(address.protocol) ? address.href : null;
-  } catch {
-    return null;
-  }
 }
 
 /** What scanning this does: a picture's path names its code, a page leads to the picture on it. */
@@ -276,4 +272,6 @@ followButton.addEventListener("click", () => act({ event: follows ? "unsubscribe
 person.addEventListener("change", () => become(person.value));
 byId("newcomer").addEventListener("click", () => become(newcomer()));
 byId("who").addEventListener("submit", (event) => event.preventDefault());
+// A picture has no height before it is there.
+list.addEventListener("load", () => { screen.scrollTop = screen.scrollHeight; }, true);
 watch();

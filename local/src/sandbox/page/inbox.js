@@ -1,5 +1,7 @@
 // Shows the inbox and asks for more once a second. Text from messages only ever goes into `textContent`.
 
+import { link, shown } from "/sandbox/media.js";
+
 /** Milliseconds between two questions while all is well. */
 const EVERY_MS = 1000;
 
@@ -25,6 +27,9 @@ let since = null;
 
 /** Messages that came while the reader was further up. */
 let unread = 0;
+
+/** Whether the reader is at the end, and wants to stay there. */
+let following = true;
 
 /** One page of the inbox. */
 async function ask(query) {
@@ -114,6 +119,7 @@ function show(messages, fresh) {
 
 /** Scrolls to the newest message. */
 function toEnd() {
+  following = true;
   unread = 0;
   newer.hidden = true;
   screen.scrollTop = screen.scrollHeight;
@@ -128,13 +134,20 @@ function element(message) {
   const at = new Date(message.at_ms);
   part("when").dateTime = at.toISOString();
   part("when").textContent = time(at);
-  part("title").textContent = message.title;
+  const media = shown(message);
+  if (media === null) {
+    part("title").textContent = message.title;
+    part("media").remove();
+  } else {
+    part("title").remove();
+    part("media").append(...media);
+  }
   part("channel").textContent = message.channel;
   part("recipient").textContent = message.recipient;
   part("recipient").title = message.recipient;
 
   const rows = template(message);
-  fill(part("text"), rows === null && message.body !== message.title ? message.body : "");
+  fill(part("text"), rows === null && media === null && message.body !== message.title ? message.body : "");
   if (rows === null || rows.length === 0) {
     part("rows").remove();
   } else {
@@ -192,19 +205,6 @@ function template(message) {
   return rows;
 }
 
-/** The address if it is one that a browser may open, else null. */
-function link(text) {
-  if (typeof text !== "string" || text === "") {
-    return null;
-  }
-  try {
-    const address = new URL(text);
-    return ["http:", "https:"].includes(address.protocol) ? address.href : null;
-  } catch {
-    return null;
-  }
-}
-
 /** The time of day, with the day in front unless it is today. */
 function time(at) {
   const clock = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -214,9 +214,12 @@ function time(at) {
 
 newer.addEventListener("click", toEnd);
 screen.addEventListener("scroll", () => {
-  if (screen.scrollHeight - screen.scrollTop - screen.clientHeight < 80) {
+  following = screen.scrollHeight - screen.scrollTop - screen.clientHeight < 80;
+  if (following) {
     unread = 0;
     newer.hidden = true;
   }
 });
+// A picture has no height before it is there.
+list.addEventListener("load", () => following && toEnd(), true);
 watch();

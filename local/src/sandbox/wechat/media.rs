@@ -9,7 +9,7 @@
 //! voice (AMR, MP3) and thumb (JPEG); 45007 a voice above 60 s; quota 45009. A message with an id that is unknown, expired, of
 //! another account or of another type is answered 40007. Uploads are forgotten by a restart, as after their three days.
 //!
-//! `GET /sandbox/wechat/{account}/media/{media_id}` shows what was uploaded.
+//! `GET /sandbox/wechat/{account}/media/{media_id}` shows what was uploaded; of a recording `x-audio-seconds` says how long it is.
 //! Source: WeChat's pages "new temporary media" and "new permanent material", read 2026-11.
 
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -40,6 +40,8 @@ const LIFE_MS: i64 = 3 * 86_400_000;
 const IMAGE_BYTES: usize = 10 << 20;
 const VOICE_BYTES: usize = 2 << 20;
 const THUMB_BYTES: usize = 64 << 10;
+/// How long a recording is, rounded up, in the answer that shows it.
+const AUDIO_SECONDS: HeaderName = HeaderName::from_static("x-audio-seconds");
 /// The longest voice.
 const VOICE_LENGTH: Duration = Duration::from_secs(60);
 /// Uploads per day.
@@ -126,9 +128,19 @@ pub(super) async fn show(State(sandbox): State<Arc<Sandbox>>, Path((appid, id)):
     let found = sandbox.wechat.account(&appid).and_then(|account| {
         account.state().library.uploads.get(&*id).map(|upload| (upload.format, upload.bytes.clone()))
     });
-    match found {
-        Some((format, bytes)) => ([(CONTENT_TYPE, format)], bytes).into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
+    let Some((format, bytes)) = found else { return StatusCode::NOT_FOUND.into_response() };
+    // Somebody else's bytes, on the address of the pages: they are what they are said to be, and nothing in them runs.
+    let headers = [
+        (CONTENT_TYPE, format),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+    ];
+    match functions::service_account::recording(&bytes).filter(|_| format.starts_with("audio/")) {
+        Some((_, length)) => {
+            let seconds = length.as_secs_f64().ceil().to_string();
+            (headers, [(AUDIO_SECONDS, seconds)], bytes).into_response()
+        }
+        None => (headers, bytes).into_response(),
     }
 }
 
