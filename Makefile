@@ -26,12 +26,13 @@ lint:
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
-# Rounds of `kill -9` at random points: fifty with people who follow a topic, twenty with devices that hold connections.
-# Some minutes each.
+# Rounds of `kill -9` at random points: fifty with people who follow a topic, twenty with devices that hold connections, twenty
+# with an enterprise's messages to everybody. Some minutes each.
 kill:
 	cargo build --workspace --bins
 	cargo run --workspace --bin kill -- --rounds 50
 	cargo run --workspace --bin kill -- --rounds 20 --devices 500
+	cargo run --workspace --bin kill -- --rounds 20 --mass
 
 # Ten thousand connections of our own channel at once; some minutes, and as many open files (`ulimit -Hn`).
 DEVICES ?= 10000

@@ -1,7 +1,6 @@
-//! A few rounds of [`support::kill`]; `docs/operations.md` says how to run fifty.
+//! A few rounds of [`support::kill`]; `make kill` runs many.
 
-use support::kill::{Plan, run};
-use support::kill_devices;
+use support::kill::{Plan, devices, run};
 use support::program::program;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -12,7 +11,7 @@ async fn kills_at_random_points_lose_nothing_and_miscount_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_while_devices_are_connected_lose_nothing() {
-    let plan = kill_devices::Plan { program: program(), rounds: 2, devices: 40, seed: 7 };
-    let report = kill_devices::run(&plan).await;
+    let plan = devices::Plan { program: program(), rounds: 2, devices: 40, seed: 7 };
+    let report = devices::run(&plan).await;
     assert_eq!(report.faults(), Vec::<String>::new(), "{report:#?}");
 }

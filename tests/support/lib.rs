@@ -4,7 +4,6 @@
 
 pub mod devices;
 pub mod kill;
-pub mod kill_devices;
 pub mod live;
 pub mod program;
 pub mod receiver;

@@ -3,6 +3,11 @@
 //! Each round starts the real program on the same folder, sends to a topic and to single people at the same time, kills
 //! it at a random moment, perhaps kills it again while it makes good, and then lets it finish. What counts is only what
 //! was answered with code 1000 before the kill; a call that got no answer may have been accepted or not.
+//!
+//! [`devices`] does the same with devices that hold connections, [`mass`] with an enterprise's messages to everybody.
+
+pub mod devices;
+pub mod mass;
 
 use crate::Client;
 use crate::program::Program;
