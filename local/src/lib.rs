@@ -22,6 +22,7 @@ pub mod socket;
 pub mod sources;
 pub mod stack;
 pub mod template;
-mod tls;
+pub mod tls;
+pub mod upstreams;
 
 pub use stack::{Options, Seed, Stack, StackError, Upstream};

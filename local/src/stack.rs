@@ -10,6 +10,7 @@ use crate::socket::{SocketLimits, Sockets};
 use crate::sources::{Sources, run_schedule};
 use crate::template::{Template, TemplateError};
 use crate::tls::{self, SelfSigned};
+use crate::upstreams::Upstreams;
 use axum::Router;
 use gateway::metrics::Metrics;
 use gateway::{Config, ConfigError, Context, WorkerError};
@@ -229,8 +230,8 @@ impl Stack {
         }
 
         let clock = Arc::new(ShiftedClock::default());
-        let upstream = Upstreams { sandbox: &sandbox_url, tls: &tls_url, root: &certificate.root };
-        let config = configure(&options, &deployment, &url, &upstream)?;
+        let upstreams = Upstreams { plain: sandbox_url.clone(), secure: tls_url, root: certificate.root().to_owned() };
+        let config = configure(&options, &deployment, &url, &upstreams)?;
         let context = Arc::new(Context::with(config, clock.clone(), Metrics::counted()));
         if options.seed == Seed::Demo {
             seed::demo(&context.store, clock.now()).await?;
@@ -410,42 +411,17 @@ fn restrict(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Where the stand-ins are.
-struct Upstreams<'a> {
-    /// Over HTTP.
-    sandbox: &'a str,
-    /// Over TLS and HTTP/2.
-    tls: &'a str,
-    /// PEM of the root to believe there.
-    root: &'a str,
-}
-
-impl Upstreams<'_> {
-    fn vendor_urls(&self) -> String {
-        let Self { sandbox, tls, .. } = self;
-        let plain = ["huawei", "xiaomi", "oppo", "oppo-overseas", "vivo", "meizu"];
-        let secure = ["apns", "apns-development", "fcm"];
-        let plain = plain.iter().map(|name| format!("{name}={sandbox}/{name}"));
-        let secure = secure.iter().map(|name| format!("{name}={tls}/{name}"));
-        let tokens =
-            [format!("fcm-token={sandbox}/fcm/token"), format!("huawei-token={sandbox}/huawei/oauth2/v3/token")];
-        plain.chain(secure).chain(tokens).collect::<Vec<_>>().join(",")
-    }
-}
-
 /// The functions' settings: the template's, on this machine's addresses.
 fn configure(
     options: &Options,
     deployment: &Deployment,
     url: &str,
-    upstream: &Upstreams<'_>,
+    upstreams: &Upstreams,
 ) -> Result<Config, StackError> {
     let mut environment = deployment.environment.clone();
     environment.insert("TUISONG_PUBLIC_URL".to_owned(), url.to_owned());
     if options.upstream == Upstream::Sandbox {
-        environment.insert("TUISONG_WECHAT_URL".to_owned(), format!("{}/wechat", upstream.sandbox));
-        environment.insert("TUISONG_VENDOR_URLS".to_owned(), upstream.vendor_urls());
-        environment.insert("TUISONG_VENDOR_ROOTS".to_owned(), upstream.root.to_owned());
+        environment.extend(upstreams.settings().map(|(name, value)| (name.to_owned(), value)));
     }
     if let Some(token) = &options.admin_token {
         environment.insert("TUISONG_ADMIN_TOKEN_HASHES".to_owned(), sha256(token.expose()));

@@ -19,15 +19,18 @@ use tower_service::Service;
 const MAX_CONCURRENT_STREAMS: u32 = 1_000;
 
 /// A certificate for this machine that vouches for itself.
-pub(crate) struct SelfSigned {
-    /// PEM of the root to believe.
-    pub(crate) root: String,
+#[derive(Debug)]
+pub struct SelfSigned {
+    root: String,
     config: ServerConfig,
 }
 
 impl SelfSigned {
     /// Makes one for 127.0.0.1.
-    pub(crate) fn generate() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn generate() -> io::Result<Self> {
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).map_err(io::Error::other)?;
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -37,10 +40,16 @@ impl SelfSigned {
         config.alpn_protocols = vec![b"h2".to_vec()];
         Ok(Self { root: made.cert.pem(), config })
     }
+
+    /// PEM of the root to believe.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        &self.root
+    }
 }
 
 /// Serves `router` until told to stop.
-pub(crate) fn serve(
+pub fn serve(
     listener: TcpListener,
     certificate: SelfSigned,
     router: Router,

@@ -1,6 +1,8 @@
 //! What the deployed stack needs from our own code, for `tests/deploy/run.py`: somebody to call, and somebody to send to.
 //!
-//! - `upstream serve` runs the stand-ins of the demo world and prints `ready http://127.0.0.1:<port>`.
+//! - `upstream serve` runs the stand-ins of the demo world, over HTTP and, for Apple and Google, over TLS with HTTP/2. It
+//!   prints `ready` and an object: `url` of the sandbox, and under `settings` what functions are told of the vendors, by
+//!   the names of their environment.
 //! - `upstream seed` writes the demo seed into the tables that the environment names, as a function's environment
 //!   names them.
 
@@ -10,11 +12,18 @@ use gateway::context::SystemClock;
 use gateway::{Config, Context};
 use local::sandbox::{CallSink, Sandbox, World};
 use local::seed;
+use local::tls::{self, SelfSigned};
+use local::upstreams::Upstreams;
 use model::clock::Clock;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// A free port of this machine.
+const ANY_PORT: (&str, u16) = ("127.0.0.1", 0);
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -43,10 +52,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[allow(clippy::print_stdout, reason = "the line that the test waits for")]
 async fn stand_ins() -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let (plain, secure) = (TcpListener::bind(ANY_PORT).await?, TcpListener::bind(ANY_PORT).await?);
+    let certificate = SelfSigned::generate()?;
+    let url = format!("http://{}", plain.local_addr()?);
+    let root = certificate.root().to_owned();
+    let upstreams = Upstreams { plain: url.clone(), secure: format!("https://{}", secure.local_addr()?), root };
     let sandbox = Sandbox::open(World::demo(), None, Arc::new(NoCount))?;
-    println!("ready http://{}", listener.local_addr()?);
-    Ok(serve(listener, sandbox.router()).await?)
+    let (_stop, stopping) = watch::channel(false);
+    let _secure = tls::serve(secure, certificate, sandbox.router(), stopping);
+    println!("ready {}", json!({ "url": url, "settings": BTreeMap::from(upstreams.settings()) }));
+    Ok(serve(plain, sandbox.router()).await?)
 }
 
 /// Calls are counted in the local runner; here nobody asks.

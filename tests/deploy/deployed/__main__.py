@@ -49,7 +49,7 @@ def run(children: Children, folder: Path, arguments: argparse.Namespace) -> int:
     cloud = Cloud(children, folder)
     vendors = StandIns(children, binaries / "upstream", folder)
     started = time.monotonic()
-    stack = Stack(cloud, template, binaries, vendors.url)
+    stack = Stack(cloud, template, binaries, vendors.settings)
     print(f"deploy: stack {time.monotonic() - started:.1f} s: {len(template.functions())} functions", flush=True)
     vendors.seed(stack.environment("RefreshTokensFunction"))
     driver = Driver(stack, vendors, Logs(stack))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,21 +16,6 @@ from .processes import Children, Failure, free_port, http, minimal_environment, 
 REGION = "us-east-1"
 ROOT_KEY = "test"
 """The credentials of the account's root, as whoever deploys has them."""
-
-START = """
-import socketserver
-socketserver.StreamRequestHandler.disable_nagle_algorithm = True
-from ministack.core import iam_actions
-actions = iam_actions.extract_iam_action
-def as_iam_names_it(*call):
-    action = actions(*call)
-    return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
-iam_actions.extract_iam_action = as_iam_names_it
-from ministack.app import main
-main()
-"""
-"""MiniStack with two differences. Without the first each answer of a function waits 40 ms for an acknowledgement. The
-second: IAM has no `sqs:SendMessageBatch`; whoever may send a message may send ten."""
 
 
 class Cloud:
@@ -50,7 +36,7 @@ class Cloud:
             "LAMBDA_STRICT": "0",
             "TMPDIR": str(temporary),
         }
-        self._process = children.start([sys.executable, "-c", START], environment, self.log)
+        self._process = children.start([sys.executable, "-m", "deployed.emulator"], environment, self.log)
         wait_for("MiniStack", 30, self._ready)
 
     def _ready(self) -> bool:
@@ -83,16 +69,20 @@ class Cloud:
 class StandIns:
     """The vendors' stand-ins, and the seed: `upstream.rs` beside this folder."""
 
-    def __init__(self, children: Children, program: Path, folder: Path) -> None:
+    def __init__(self, children: Children, program: Path, folder: Path, name: str = "upstream") -> None:
         self._program = program
-        log = folder / "upstream.log"
+        log = folder / f"{name}.log"
         children.start([program, "serve"], minimal_environment(), log)
         ready = "ready "
 
         def lines() -> list[str]:
             return [line for line in log.read_text().splitlines() if line.startswith(ready)]
 
-        self.url = wait_for("the stand-ins", 10, lambda: lines() or None)[0].removeprefix(ready)
+        said = json.loads(wait_for("the stand-ins", 10, lambda: lines() or None)[0].removeprefix(ready))
+        self.url = str(said["url"])
+        """Of the sandbox."""
+        self.settings: dict[str, str] = said["settings"]
+        """What functions are told of the vendors, by the names of their environment."""
 
     def seed(self, environment: dict[str, str]) -> None:
         """Writes the demo seed into the tables that a function's environment names."""

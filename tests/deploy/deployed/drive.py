@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from . import journey, own, wechat
+from . import journey, own, receipts, wechat
 from .cloud import StandIns
 from .events import call_for, events
 from .logs import Line, Logs, function_of
@@ -322,6 +322,12 @@ def connection(driver: Driver) -> str:
     return own.run(driver.stack.url, driver.stack.socket_url, driver.vendors.url)
 
 
+def phones(driver: Driver) -> str:
+    """A push reaches every vendor's devices, and what vendors and apps report of it comes back."""
+    driver.stack.let_vendors_report()
+    return receipts.run(driver.stack.url, driver.vendors.url)
+
+
 def back_end(driver: Driver) -> str:
     """A back end of a WeChat account finds here what it would find at WeChat, and pushes by openid."""
     return wechat.run(driver.stack.url, driver.vendors.url)
@@ -337,5 +343,5 @@ def follower(driver: Driver) -> str:
         developer.close()
 
 
-CHECKS = [routes, message, back_end, connection, follower, fair_batches, purge, schedules]
+CHECKS = [routes, message, back_end, connection, phones, follower, fair_batches, purge, schedules]
 """In this order: the schedules' first tick is a minute away from the deployment."""

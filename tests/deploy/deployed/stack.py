@@ -17,7 +17,6 @@ from .cloud import REGION, ROOT_KEY, Cloud
 from .processes import Failure, Json, wait_for
 from .template import Route, Template, routes
 
-NAME = "tuisong"
 ADMIN_TOKEN = "AD_deployed000000000000000000000000"
 ARTIFACTS = "artifacts"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
@@ -46,9 +45,20 @@ def package(binary: Path) -> bytes:
 class Stack:
     """A deployed stack."""
 
-    def __init__(self, cloud: Cloud, template: Template, binaries: Path, vendors: str) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        template: Template,
+        binaries: Path,
+        vendors: dict[str, str],
+        *,
+        name: str = "tuisong",
+        more: dict[str, str] | None = None,
+    ) -> None:
+        """Deploys it. `vendors`: what functions are told of them; `more`: parameters besides those that it needs here."""
         self.cloud = cloud
         self.template = template
+        self._name = name
         self._cloudformation = cloud.client("cloudformation")
         packaged = template.with_code(self._upload(binaries))
         parameters = {
@@ -57,15 +67,8 @@ class Stack:
             "EndpointUrl": cloud.url,
             # Then queue functions say of each message that it is done.
             "LogLevel": "debug",
-            "WechatUrl": f"{vendors}/wechat",
-            # Apple is called over TLS only, which the stand-ins have in one process with the gateway alone.
-            "VendorUrls": ",".join(
-                [
-                    f"{name}={vendors}/{name}"
-                    for name in ("fcm", "huawei", "xiaomi", "oppo", "oppo-overseas", "vivo", "meizu")
-                ]
-                + [f"fcm-token={vendors}/fcm/token", f"huawei-token={vendors}/huawei/oauth2/v3/token"]
-            ),
+            **{template.parameter_behind(variable): value for variable, value in vendors.items()},
+            **(more or {}),
         }
         known = set(template.source["Parameters"])
         # What the emulator answers goes back on a connection in any case.
@@ -77,9 +80,9 @@ class Stack:
         self._create(packaged, {name: value for name, value in parameters.items() if name in known})
         self._ids = {
             one["LogicalResourceId"]: one["PhysicalResourceId"]
-            for one in self._cloudformation.describe_stack_resources(StackName=NAME)["StackResources"]
+            for one in self._cloudformation.describe_stack_resources(StackName=self._name)["StackResources"]
         }
-        translated = self._cloudformation.get_template(StackName=NAME, TemplateStage="Processed")["TemplateBody"]
+        translated = self._cloudformation.get_template(StackName=self._name, TemplateStage="Processed")["TemplateBody"]
         self.translated: Json = json.loads(translated) if isinstance(translated, str) else translated
         self.routes: list[Route] = routes(self.translated)
         self._close_gaps()
@@ -91,21 +94,22 @@ class Stack:
 
     def _upload(self, binaries: Path) -> dict[str, str]:
         s3 = self.cloud.client("s3")
+        uris = {one.logical_id: f"s3://{ARTIFACTS}/{one.name}" for one in self.template.functions()}
+        if any(one["Name"] == ARTIFACTS for one in s3.list_buckets()["Buckets"]):
+            return uris
         s3.create_bucket(Bucket=ARTIFACTS)
-        uris = {}
         for function in self.template.functions():
             binary = binaries / function.name
             if not binary.exists():
                 raise Failure(f"{function.logical_id}: there is no binary `{function.name}`")
             s3.put_object(Bucket=ARTIFACTS, Key=function.name, Body=package(binary))
-            uris[function.logical_id] = f"s3://{ARTIFACTS}/{function.name}"
         return uris
 
     def _create(self, template: Json, parameters: dict[str, str]) -> None:
         s3 = self.cloud.client("s3")
         s3.put_object(Bucket=ARTIFACTS, Key="template.json", Body=json.dumps(template).encode())
         self._cloudformation.create_stack(
-            StackName=NAME,
+            StackName=self._name,
             # As `sam deploy` does it: a template of this size does not fit into the call.
             TemplateURL=f"{self.cloud.url}/{ARTIFACTS}/template.json",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
@@ -113,12 +117,12 @@ class Stack:
         )
 
         def ended() -> str | None:
-            status = self._cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["StackStatus"]
+            status = self._cloudformation.describe_stacks(StackName=self._name)["Stacks"][0]["StackStatus"]
             return None if status.endswith("IN_PROGRESS") else str(status)
 
         status = wait_for("the stack", 120, ended)
         if status != "CREATE_COMPLETE":
-            events = self._cloudformation.describe_stack_events(StackName=NAME)["StackEvents"]
+            events = self._cloudformation.describe_stack_events(StackName=self._name)["StackEvents"]
             failed = [
                 f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason')}"
                 for one in events
@@ -153,6 +157,10 @@ class Stack:
         for logical_id in ("AdminFunction", "CallbackFunction"):
             self._tell(logical_id, "TUISONG_CALLBACK_EXCEPTIONS", address)
 
+    def let_vendors_report(self) -> None:
+        """Tells vendors an address at which they reach this stack: the API's own is one that only AWS serves."""
+        self._tell("DeliverFunction", "TUISONG_PUBLIC_URL", self.url)
+
     def _tell(self, logical_id: str, name: str, value: str) -> None:
         """Sets a variable of a function that the template cannot set."""
         functions, function = self.cloud.client("lambda"), self.id(logical_id)
@@ -167,7 +175,7 @@ class Stack:
 
     def outputs(self) -> dict[str, str]:
         """The stack's outputs."""
-        stack = self._cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
+        stack = self._cloudformation.describe_stacks(StackName=self._name)["Stacks"][0]
         return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
     def environment(self, logical_id: str) -> dict[str, str]:

@@ -70,6 +70,10 @@ class Template:
         """Resources of one type: logical id and resource."""
         return ((name, one) for name, one in self.source["Resources"].items() if one["Type"] == kind)
 
+    def parameter_behind(self, variable: str) -> str:
+        """The parameter that sets a variable of all functions."""
+        return str(self.source["Globals"]["Function"]["Environment"]["Variables"][variable]["Ref"])
+
     def with_code(self, uris: dict[str, str]) -> Json:
         """The template with the place of each function's code filled in, as `sam package` does it; else unchanged."""
         template = copy.deepcopy(self.source)

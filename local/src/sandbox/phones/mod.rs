@@ -5,7 +5,8 @@
 //! certificate that it makes at its start. What they check and answer is on the pages of the crate `standin`.
 //!
 //! What they accept is in the inbox under the channel's name, with the device's token as `recipient` and what the vendor was
-//! given as `raw`. Those that report later ([`receipts`]) do so a moment after.
+//! given as `raw`. Those that report later ([`receipts`]) do so a moment after. Huawei reports to the address that its console
+//! was given: `PUT /sandbox/huawei/callback` with `{"url"}`; 400 and `{"error"}` for what is no http or https URL.
 //!
 //! **Faults.** An order without a `recipient` is about a whole call: `errcode` is the vendor's code for the call (for Apple
 //! and Google the HTTP status that belongs to it). One with a `recipient` and an `errcode` is about that device among others
@@ -20,13 +21,15 @@ mod requests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, put};
+use axum::{Json, Router};
 use model::certificate::Certificate;
+use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 use standin::apns::Apns;
 use standin::fcm::Fcm;
@@ -36,9 +39,11 @@ use standin::oppo::Oppo;
 use standin::vivo::Vivo;
 use standin::xiaomi::Xiaomi;
 use standin::{Accepted, Desk};
+use url::Url;
 
 use self::receipts::Receipts;
 use super::Sandbox;
+use super::controls::refused;
 use super::faults::FaultOperation;
 use super::inbox::Entry;
 use super::reply::{Arrival, Reply};
@@ -205,18 +210,45 @@ impl Sandbox {
         self.phones.receipts.report_huawei_to(url);
     }
 
+    /// Where Huawei reports.
+    #[cfg(test)]
+    pub(super) fn huawei_reports_to(&self) -> Option<String> {
+        self.phones.receipts.huawei_reports_to()
+    }
+
     /// How long after a message its vendor reports that it arrived; `None` does not report any more.
     pub fn report_after(&self, delay: Option<Duration>) {
         self.phones.receipts.report_after(delay);
     }
 }
 
-/// The paths of all vendors. Any method is routed: vendors answer a wrong one themselves.
+/// The paths of all vendors, and Huawei's console. Any method is routed: vendors answer a wrong one themselves.
 pub(super) fn routes() -> Router<Arc<Sandbox>> {
-    Vendor::ALL.into_iter().fold(Router::new(), |router, vendor| {
+    let console = Router::new().route("/sandbox/huawei/callback", put(configure));
+    Vendor::ALL.into_iter().fold(console, |router, vendor| {
         let handler = move |State(sandbox): State<Arc<Sandbox>>, request: Request| call(sandbox, vendor, request);
         router.route(&format!("/{}/{{*path}}", vendor.path()), any(handler))
     })
+}
+
+/// What Huawei's console knows of the gateway.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Console {
+    url: String,
+}
+
+/// `PUT /sandbox/huawei/callback`
+async fn configure(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
+    let Console { url } = match serde_json::from_slice(&body) {
+        Ok(console) => console,
+        Err(error) => return refused(&error.to_string()),
+    };
+    if !Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+        return refused("`url` must be an http or https URL");
+    }
+    sandbox.report_huawei_to(url);
+    Json(json!({ "ok": true })).into_response()
 }
 
 async fn call(sandbox: Arc<Sandbox>, vendor: Vendor, request: Request) -> Response {

@@ -65,6 +65,11 @@ impl Receipts {
         self.settings().huawei_url = Some(url);
     }
 
+    #[cfg(test)]
+    pub(super) fn huawei_reports_to(&self) -> Option<String> {
+        self.settings().huawei_url.clone()
+    }
+
     pub(super) fn report_after(&self, delay: Option<Duration>) {
         self.settings().delay = delay;
     }

@@ -53,3 +53,20 @@ async fn page_never_makes_markup_of_text() {
         assert!(scripts.iter().all(|script| !script.contains(way_in)), "{way_in}");
     }
 }
+
+#[tokio::test]
+async fn huaweis_console_takes_an_address_and_says_what_is_none() {
+    let running = Running::start().await;
+    let console = "/sandbox/huawei/callback";
+    for body in ["", "{}", r#"{"url":1}"#, r#"{"url":"ftp://a"}"#, r#"{"url":"a"}"#, r#"{"url":"http://a","mode":"b"}"#]
+    {
+        let answer = running.call(Method::PUT, console, body).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(answer.json()["error"].as_str().is_some_and(|text| !text.is_empty()), "{}", answer.text);
+        assert_eq!(running.sandbox.huawei_reports_to(), None, "{body}");
+    }
+    let url = "http://127.0.0.1:1/$default/receipt/huawei/x";
+    let answer = running.call(Method::PUT, console, &json!({ "url": url }).to_string()).await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({ "ok": true })));
+    assert_eq!(running.sandbox.huawei_reports_to().as_deref(), Some(url));
+}
