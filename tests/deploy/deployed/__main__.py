@@ -15,6 +15,7 @@ from pathlib import Path
 from . import rie
 from .cloud import Cloud, StandIns
 from .drive import CHECKS, Driver
+from .egress import FixedEgress
 from .lint import lint
 from .logs import Logs
 from .processes import Children, Failure
@@ -55,6 +56,10 @@ def run(children: Children, folder: Path, arguments: argparse.Namespace) -> int:
     driver = Driver(stack, vendors, Logs(stack))
     checks: list[tuple[str, Callable[[], object]]] = [(check.__name__, partial(check, driver)) for check in CHECKS]
     checks.insert(-1, ("events", lambda: rie.run(driver, children, binaries, folder)))
+    # Its message waits for a schedule while the others are at work.
+    fixed = FixedEgress(children, driver, binaries, folder)
+    checks.insert(2, ("egress_begins", fixed.begin))
+    checks.append(("egress", fixed.run))
     failed = 0
     for name, check in checks:
         if arguments.checks and name not in arguments.checks:

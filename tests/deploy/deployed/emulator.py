@@ -2,7 +2,7 @@
 
 - Each answer of a function would wait 40 ms for an acknowledgement of the system.
 - IAM has no `sqs:SendMessageBatch`: whoever may send a message may send ten.
-- Its CloudFormation knows neither addresses nor NAT gateways, though its EC2 does.
+- Its CloudFormation knows neither addresses nor NAT gateways, though its EC2 does, and forgets in which network a function is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack.app import main
 from ministack.core import iam_actions
-from ministack.services import ec2
+from ministack.services import ec2, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 Made = tuple[str, dict[str, str]]
@@ -55,6 +55,15 @@ def remove_gateway(physical_id: str, _properties: dict[str, Any]) -> None:
     ec2._delete_nat_gateway({"NatGatewayId": [physical_id]})
 
 
+def make_function(logical_id: str, properties: dict[str, Any], stack: str) -> Made:
+    """An `AWS::Lambda::Function`, in its network."""
+    made: Made = FUNCTION["create"](logical_id, properties, stack)
+    if "VpcConfig" in properties:
+        network = lambda_svc._vpc_config_with_id(properties["VpcConfig"])
+        lambda_svc._functions[made[0]]["config"]["VpcConfig"] = network
+    return made
+
+
 def as_iam_names_it(*call: Any) -> str | None:
     """The action that a call needs."""
     action: str | None = ACTIONS(*call)
@@ -62,10 +71,13 @@ def as_iam_names_it(*call: Any) -> str | None:
 
 
 ACTIONS = iam_actions.extract_iam_action
+KNOWN = provisioners._RESOURCE_HANDLERS
+FUNCTION = KNOWN["AWS::Lambda::Function"]
 
 if __name__ == "__main__":
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
     iam_actions.extract_iam_action = as_iam_names_it
-    provisioners._RESOURCE_HANDLERS["AWS::EC2::EIP"] = {"create": make_address, "delete": release_address}
-    provisioners._RESOURCE_HANDLERS["AWS::EC2::NatGateway"] = {"create": make_gateway, "delete": remove_gateway}
+    KNOWN["AWS::EC2::EIP"] = {"create": make_address, "delete": release_address}
+    KNOWN["AWS::EC2::NatGateway"] = {"create": make_gateway, "delete": remove_gateway}
+    KNOWN["AWS::Lambda::Function"] = {**FUNCTION, "create": make_function}
     main()
