@@ -67,6 +67,6 @@ async fn huaweis_console_takes_an_address_and_says_what_is_none() {
     }
     let url = "http://127.0.0.1:1/$default/receipt/huawei/x";
     let answer = running.call(Method::PUT, console, &json!({ "url": url }).to_string()).await;
-    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({ "ok": true })));
+    assert_eq!((answer.status, answer.json()), (200, json!({ "ok": true })));
     assert_eq!(running.sandbox.huawei_reports_to().as_deref(), Some(url));
 }
