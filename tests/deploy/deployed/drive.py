@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from . import journey, own, receipts, wechat
+from . import journey, mobile, own, portal, receipts, wechat
 from .cloud import StandIns
 from .events import call_for, events
 from .logs import Line, Logs, function_of
@@ -323,9 +323,21 @@ def connection(driver: Driver) -> str:
 
 
 def phones(driver: Driver) -> str:
-    """A push reaches every vendor's devices, and what vendors and apps report of it comes back."""
+    """An app's back end pushes to seven vendors' phones, now and later; what vendors report of it is counted, what is
+    forged is not, and a token that died is forgotten."""
     driver.stack.let_vendors_report()
-    return receipts.run(driver.stack.url, driver.vendors.url)
+    receipts.enter_in_console(driver.stack.url, driver.vendors.url)
+    seen = mobile.run(driver.stack.url, driver.vendors.url)
+    return f"{seen}; {receipts.run(driver.stack.url, driver.vendors.url)}"
+
+
+def enterprise(driver: Driver) -> str:
+    """A portal uploads into the bucket, through the API and by a link, and writes to one, to many and to everybody."""
+    seen = portal.run(driver.stack.url, driver.vendors.url, ADMIN_TOKEN)
+    bucket = driver.stack.cloud.client("s3")
+    kept = bucket.list_objects_v2(Bucket=driver.stack.id("Bucket"), Prefix="media/").get("Contents", [])
+    require(any(one["Size"] > 4_000_000 for one in kept), f"the bucket holds {[one['Key'] for one in kept]}")
+    return f"{seen}; {len(kept)} files in the bucket"
 
 
 def back_end(driver: Driver) -> str:
@@ -343,5 +355,5 @@ def follower(driver: Driver) -> str:
         developer.close()
 
 
-CHECKS = [routes, message, back_end, connection, phones, follower, fair_batches, purge, schedules]
+CHECKS = [routes, message, back_end, connection, phones, enterprise, follower, fair_batches, purge, schedules]
 """In this order: the schedules' first tick is a minute away from the deployment."""

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 import urllib.parse
+from dataclasses import dataclass
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, RejectConnection, Request, TextMessage
@@ -74,27 +75,34 @@ class Device:
         self._socket.close()
 
 
-def run(url: str, socket_url: str, vendors: str) -> str:
-    """The whole way. Answers what it saw."""
+@dataclass
+class BackEnd:
+    """The app's back end, and what it sees of the vendors."""
 
-    def call(path: str, body: Json) -> Json:
+    url: str
+    vendors: str
+
+    def call(self, path: str, body: Json) -> Json:
+        """A call that succeeds."""
         headers = {"app_id": APP, "access-token": ADMIN_TOKEN, "content-type": "application/json"}
-        _, answer = http("POST", url + path, json.dumps(body).encode(), headers)
+        _, answer = http("POST", self.url + path, json.dumps(body).encode(), headers)
         found = dict(json.loads(answer))
         require(found.get("code") == 200, f"{path} answered {found}")
         return found
 
-    def push(text: str, strategy: str = "mxpush_only", to: str = PUSH_TOKEN) -> int:
+    def push(self, text: str, strategy: str = "mxpush_only", to: str = PUSH_TOKEN) -> int:
+        """Pushes to one device; the task."""
         audience = {"push_token": [to]}
         setting = {"distribution_strategy": strategy}
         body = {"audience": audience, "setting": setting, "message": {"title": "t", "body": text}}
-        return int(call("/push/notify", body)["data"]["task_id"])
+        return int(self.call("/push/notify", body)["data"]["task_id"])
 
-    def counted(task: int, expected: tuple[int, int, int], vendor: tuple[int, int] = (0, 0)) -> None:
+    def counted(self, task: int, expected: tuple[int, int, int], vendor: tuple[int, int] = (0, 0)) -> None:
+        """Waits until our own channel's counters of a task are so, and Huawei's."""
         found: Json = {}
 
         def look() -> bool:
-            found.update(call("/push/task/detail", {"list": [task]})["data"][0])
+            found.update(self.call("/push/task/detail", {"list": [task]})["data"][0])
             own = tuple(found[f"mxpush_{what}"] for what in ("target", "sent", "received"))
             return own == expected and tuple(found[f"huawei_{what}"] for what in ("target", "sent")) == vendor
 
@@ -103,10 +111,24 @@ def run(url: str, socket_url: str, vendors: str) -> str:
         except Failure as failure:
             raise Failure(f"counters of {task} are {found}, not {expected}") from failure
 
-    def accepted(text: str) -> list[Json]:
-        _, body = http("GET", f"{vendors}/sandbox/inbox?last=1000")
+    def accepted(self, text: str) -> list[Json]:
+        """What vendors accepted of a push."""
+        _, body = http("GET", f"{self.vendors}/sandbox/inbox?last=1000")
         return [one for one in json.loads(body)["messages"] if one["body"] == text]
 
+
+def run(url: str, socket_url: str, vendors: str) -> str:
+    """The whole way. Answers what it saw."""
+    back_end = BackEnd(url, vendors)
+    device = sign_in(socket_url)
+    online(back_end, device)
+    device.leave()
+    away(back_end, socket_url)
+    return "a push over a connection, acknowledged and not offered again; combined: the vendor for who is offline alone"
+
+
+def sign_in(socket_url: str) -> Device:
+    """A device opens a connection and says who it is."""
     forged = Device(socket_url, {"app_id": APP, "push-token": "forged"})
     require(not forged.open, "a forged push token opened a connection")
     device = Device(socket_url)
@@ -117,38 +139,45 @@ def run(url: str, socket_url: str, vendors: str) -> str:
     device.say({"type": "login", "app_id": APP, "push_token": PUSH_TOKEN})
     welcome = device.hear()
     require(welcome.get("type") == "welcome", f"the login was answered {welcome}")
+    return device
 
+
+def online(back_end: BackEnd, device: Device) -> None:
+    """The device gets what is pushed to it, and acknowledges it."""
     mark = f"online {time.time_ns()}"
-    task = push(mark)
+    task = back_end.push(mark)
     frame = device.hear()
     shown = (frame.get("type"), frame.get("task_id"), frame["message"]["body"])
     require(shown == ("message", task, mark), f"the device heard {frame}")
     device.say({"type": "ack", "task_ids": [task]})
     acked = device.hear()
     require(acked.get("task_ids") == [task], f"the acknowledgement was answered {acked}")
-    counted(task, (1, 1, 1))
+    back_end.counted(task, (1, 1, 1))
 
     # Online, the vendor is not called; another device, which is offline, has its vendor.
     live, away = f"combined online {time.time_ns()}", f"combined offline {time.time_ns()}"
-    task, other = push(live, "combined"), push(away, "combined", OFFLINE_TOKEN)
+    task, other = back_end.push(live, "combined"), back_end.push(away, "combined", OFFLINE_TOKEN)
     frame = device.hear()
     require(frame.get("task_id") == task and frame["message"]["body"] == live, f"the device heard {frame}")
     device.say({"type": "ack", "task_ids": [task]})
     require(device.hear().get("task_ids") == [task], "the acknowledgement was not answered")
-    counted(task, (1, 1, 1))
-    counted(other, (0, 0, 0), (1, 1))
-    require(not accepted(live), "the vendor was called for a device that is online")
-    require([one["channel"] for one in accepted(away)] == ["huawei"], f"the vendor has {accepted(away)}")
+    back_end.counted(task, (1, 1, 1))
+    back_end.counted(other, (0, 0, 0), (1, 1))
+    require(not back_end.accepted(live), "the vendor was called for a device that is online")
+    there = back_end.accepted(away)
+    require([one["channel"] for one in there] == ["huawei"], f"the vendor has {there}")
 
-    device.leave()
+
+def away(back_end: BackEnd, socket_url: str) -> None:
+    """The device has left: its vendor has what may go there, and it is offered the rest when it is back."""
     # Whether it is told that the connection has closed or finds out by itself: nobody gets the next one.
-    offline = push(f"offline {time.time_ns()}")
-    counted(offline, (1, 0, 0))
+    offline = back_end.push(f"offline {time.time_ns()}")
+    back_end.counted(offline, (1, 0, 0))
     # Known to be offline by now: the same device has its vendor.
     gone = f"combined gone {time.time_ns()}"
-    task = push(gone, "combined")
-    counted(task, (0, 0, 0), (1, 1))
-    require(len(accepted(gone)) == 1, f"the vendor has {accepted(gone)}")
+    task = back_end.push(gone, "combined")
+    back_end.counted(task, (0, 0, 0), (1, 1))
+    require(len(back_end.accepted(gone)) == 1, f"the vendor has {back_end.accepted(gone)}")
 
     again = Device(socket_url, {"app_id": APP, "push-token": PUSH_TOKEN})
     require(again.open, "a push token in the handshake was refused")
@@ -158,7 +187,6 @@ def run(url: str, socket_url: str, vendors: str) -> str:
     offered = {message["task_id"] for message in welcome.get("messages", [])}
     require(offered <= {offline}, f"what was acknowledged was offered again: {welcome}")
     again.leave()
-    return "a push over a connection, acknowledged and not offered again; combined: the vendor for who is offline alone"
 
 
 if __name__ == "__main__":
