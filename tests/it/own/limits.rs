@@ -107,7 +107,8 @@ async fn who_does_not_sign_in_in_time_is_sent_away() {
     }
     // Whoever has gone by itself is looked for in vain, without harm.
     assert!((2..=4).contains(&ends()), "two of them, each looked at once or twice: {}", ends());
-    for mut socket in [signed_in, by_headers, late] {
+    let mut stay = [signed_in, by_headers, late];
+    for socket in &mut stay {
         socket.say(json!({ "type": "ping" })).await;
         assert_eq!(socket.hear().await["type"], "pong", "who has signed in stays");
     }
