@@ -1,6 +1,6 @@
-//! Many at once, and processes that die.
+//! Many at once.
 
-use super::files::{jpeg, png};
+use super::files::png;
 use super::{Portal, data};
 use futures::future::join_all;
 use model::audience::Recipient;
@@ -9,10 +9,8 @@ use model::ids::OpenId;
 use model::task::Stored;
 use serde_json::json;
 use std::collections::HashSet;
-use std::time::Duration;
 use store::Capability;
 use store::objects::{ObjectReader, ObjectWriter};
-use support::until;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn must_16_the_same_upload_from_twenty_callers_is_one_object_one_id_and_one_upload_to_wechat() {
@@ -69,33 +67,4 @@ async fn a_list_under_the_nonce_of_another_leaves_it_as_it_is() {
     assert_eq!(reader.body(first).await.expect("the text"), Some(body(1)));
     assert_eq!(reader.body(second).await.expect("the text"), Some(body(2)));
     portal.town.close().await;
-}
-
-/// The thumb, the draft or the message was taken by WeChat, and whoever waited for the answer never got it, as when it died.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn must_17_a_kill_between_thumb_draft_and_message_never_sends_two() {
-    for lost in ["thumb", "draft", "message"] {
-        let portal = Portal::open().await;
-        let thumb = portal.uploaded("thumb", &jpeg(50)).await;
-        let articles = |title: &str| json!([{ "thumb_media_id": thumb, "title": title, "content": "x" }]);
-        let sent = || portal.town.inbox().iter().filter(|message| message.channel == "wechat-mass").count();
-        let before = usize::from(lost == "draft");
-        if lost == "draft" {
-            // The thumb is there already, so the next thing to be brought over is the draft.
-            let news = portal.articles(articles("先")).await;
-            portal.done(&portal.mass("mpnews", json!({ "media_id": news })).await).await;
-        }
-        let operation = if lost == "message" { "send" } else { "upload" };
-        portal.order(json!({ "channel": "wechat-mass", "operation": operation, "drop": "after", "times": 1 })).await;
-        let news = portal.articles(articles("一")).await;
-        let task = super::task_id(&portal.mass("mpnews", json!({ "media_id": news })).await);
-        until("the message", || async { sent() > before }).await;
-        // A repeat within a minute is too early for WeChat to say.
-        portal.town.stack.advance(Duration::from_secs(130));
-        portal.town.stack.run_schedule("release-due", json!({ "recover": true })).await.expect("a run");
-        until("its end", || async { portal.task(&task).await["state"] == "done" }).await;
-        assert_eq!(portal.task(&task).await["counts"]["sent"], 1, "{lost}");
-        assert_eq!(sent(), before + 1, "{lost}: never two");
-        portal.town.close().await;
-    }
 }

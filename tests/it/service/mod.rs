@@ -5,6 +5,7 @@
 
 mod bindings;
 mod concurrency;
+mod deaths;
 pub(crate) mod files;
 mod import;
 mod inbox_page;

@@ -19,7 +19,7 @@
 //! | 14 | a draft that WeChat does not know any more | `mass.rs` |
 //! | 15 | no mass messages left for today | `mass.rs` |
 //! | 16 | the same upload from twenty callers at once | `concurrency.rs` |
-//! | 17 | killed between thumb, draft and mass message | `concurrency.rs` |
+//! | 17 | killed between thumb, draft and mass message | `deaths.rs` |
 //! | 18 | a user's QR code, scanned twice and by somebody else | `bindings.rs` |
 //! | 19 | a user who leaves and returns | `bindings.rs` |
 //! | 20 | imports: wrong lines, too many rows, going on | `bindings.rs` |
