@@ -1,4 +1,4 @@
-"""Format, lints and types of the Python in this folder: `python3 tests/deploy/lint.py`."""
+"""Format, lints and types of the Python in this folder and in the bench: `python3 tests/deploy/lint.py`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from pathlib import Path
 from venv_of import ROOT, python_of
 
 HERE = Path(__file__).resolve().parent
+BENCH = HERE.parent / "bench"
+FOLDERS = (".", "../bench")
+# The clouds' packages are in another environment; what they return is `Any`.
+TYPES = ("mypy", "--strict", "--ignore-missing-imports")
 CHECKS = (
-    ("ruff", "format", "--check", "."),
-    ("ruff", "check", "."),
-    # The clouds' packages are in another environment; what they return is `Any`.
-    ("mypy", "--strict", "--ignore-missing-imports", "."),
+    ("ruff", "format", "--config=ruff.toml", "--check", *FOLDERS),
+    ("ruff", "check", "--config=ruff.toml", *FOLDERS),
+    (*TYPES, "."),
+    (*TYPES, "--package", "waking"),
+    (*TYPES, "../bench/peers/run.py", "../bench/peers/python/sender.py"),
 )
 
 if __name__ == "__main__":
     tools = python_of("lint").parent
     environment = os.environ | {
+        "MYPYPATH": os.pathsep.join([str(HERE), str(BENCH)]),
         "MYPY_CACHE_DIR": str(ROOT / ".venv" / "mypy"),
         "RUFF_CACHE_DIR": str(ROOT / ".venv" / "ruff"),
     }

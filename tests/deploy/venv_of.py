@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PINS = Path(__file__).resolve().parent / "requirements"
 
 
-def python_of(name: str) -> Path:
-    """The Python of the environment `name`; made when it is missing or its pins have changed."""
-    pins = PINS / f"{name}.txt"
+def python_of(name: str, lists: Path = PINS) -> Path:
+    """The Python of the environment `name`, which is a list in `lists`; made when it is missing or its pins have changed."""
+    pins = lists / f"{name}.txt"
     what = pins.read_bytes() + sys.version.encode()
     folder = ROOT / ".venv" / f"{name}-{hashlib.sha256(what).hexdigest()[:12]}"
     python = folder / "bin" / "python"

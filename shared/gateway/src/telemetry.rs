@@ -3,8 +3,12 @@
 //! Never a token, a secret, a full openid or a body: those have types that print as `***` or shortened.
 
 use std::io::Write;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::layer;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry;
 
 /// Starts logging to standard output, which Lambda hands to CloudWatch. `filter` is a level or a list of
 /// `target=level`. Starting twice is harmless.
@@ -14,19 +18,22 @@ pub fn start(filter: &str) {
 
 /// Starts logging into `writer`.
 pub fn start_into(filter: &str, writer: BoxMakeWriter) {
-    let filter = EnvFilter::try_new(spelled_out(filter)).unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt()
+    let lines = layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .finish();
+        .with_writer(writer);
     // A second start finds the first one in place.
-    let started = tracing::subscriber::set_global_default(subscriber);
+    let started = tracing::subscriber::set_global_default(registry().with(targets(filter)).with(lines));
     drop(started);
+}
+
+/// Levels by target and nothing more: filters over spans and their values would bring a regular expression engine into
+/// every function. What cannot be read counts as `info`.
+fn targets(filter: &str) -> Targets {
+    spelled_out(filter).parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO))
 }
 
 /// `debug` alone is meant for our own crates: what the AWS SDK has to say at that level is a hundred lines a message.
@@ -63,6 +70,18 @@ pub fn into_stderr() -> BoxMakeWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn a_level_is_everywhere_and_a_target_only_where_it_says() {
+        let level = |filter: &str, target: &str, level| targets(filter).would_enable(target, &level);
+        assert!(level("info", "hyper", Level::INFO) && !level("info", "hyper", Level::DEBUG));
+        assert!(level("debug", "tuisong_gateway::lambda", Level::DEBUG) && !level("debug", "hyper", Level::DEBUG));
+        assert!(level("warn,hyper=trace", "hyper::proto", Level::TRACE) && !level("warn,hyper=trace", "h2", Level::INFO));
+        for unreadable in ["loud", "a=b=c"] {
+            assert!(level(unreadable, "h2", Level::INFO) && !level(unreadable, "h2", Level::DEBUG), "{unreadable}");
+        }
+    }
 
     #[test]
     fn debug_is_ours_and_everything_else_is_taken_as_it_stands() {

@@ -1,0 +1,35 @@
+// @parse/node-apn against the stand-in for APNs: `node apn.js <vendors.json> <count>`.
+'use strict';
+
+const fs = require('fs');
+const apn = require('@parse/node-apn');
+const { version } = require('@parse/node-apn/package.json');
+const { measure } = require('./window');
+
+const [vendorsFile, count] = process.argv.slice(2);
+const vendors = JSON.parse(fs.readFileSync(vendorsFile, 'utf8'));
+const provider = new apn.Provider({
+  token: { key: vendors.apns_key, keyId: vendors.key_id, teamId: vendors.team_id },
+  address: new URL(vendors.apns).host,
+  ca: fs.readFileSync(vendors.root),
+});
+const notification = new apn.Notification();
+notification.topic = vendors.topic;
+notification.pushType = 'alert';
+notification.priority = 10;
+notification.expiry = Math.floor(Date.now() / 1000) + 3600;
+notification.rawPayload = JSON.parse(vendors.payload);
+
+async function send(n) {
+  const { failed } = await provider.send(notification, n.toString(16).padStart(64, '0'));
+  if (failed.length > 0) {
+    throw new Error(`not accepted: ${JSON.stringify(failed[0])} ${failed[0].error || ''}`);
+  }
+}
+
+measure('node-apn', version, Number(count), send)
+  .then(() => provider.shutdown())
+  .catch((error) => {
+    console.error(error);
+    process.exit(1);
+  });

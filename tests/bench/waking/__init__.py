@@ -1,0 +1,1 @@
+"""How long a function takes to wake up, and what that takes: see `measure`."""
