@@ -8,9 +8,11 @@ const { measure } = require('./window');
 
 const [vendorsFile, count] = process.argv.slice(2);
 const vendors = JSON.parse(fs.readFileSync(vendorsFile, 'utf8'));
+const { hostname, port } = new URL(vendors.apns);
 const provider = new apn.Provider({
   token: { key: vendors.apns_key, keyId: vendors.key_id, teamId: vendors.team_id },
-  address: new URL(vendors.apns).host,
+  address: hostname,
+  port: Number(port),
   ca: fs.readFileSync(vendors.root),
 });
 const notification = new apn.Notification();
