@@ -77,7 +77,9 @@ mod tests {
         let level = |filter: &str, target: &str, level| targets(filter).would_enable(target, &level);
         assert!(level("info", "hyper", Level::INFO) && !level("info", "hyper", Level::DEBUG));
         assert!(level("debug", "tuisong_gateway::lambda", Level::DEBUG) && !level("debug", "hyper", Level::DEBUG));
-        assert!(level("warn,hyper=trace", "hyper::proto", Level::TRACE) && !level("warn,hyper=trace", "h2", Level::INFO));
+        assert!(
+            level("warn,hyper=trace", "hyper::proto", Level::TRACE) && !level("warn,hyper=trace", "h2", Level::INFO)
+        );
         for unreadable in ["a=b=c", "h2=loud"] {
             assert!(level(unreadable, "h2", Level::INFO) && !level(unreadable, "h2", Level::DEBUG), "{unreadable}");
         }
