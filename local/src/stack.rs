@@ -244,7 +244,7 @@ impl Stack {
         let mut servers = vec![
             tokio::spawn(remove_expired(aws.clone())),
             serve(api, Api::new(context.clone(), options.api_timeout)?.router().merge(sockets), stopping.clone()),
-            tls::serve(tls_listener, certificate, sandbox.router(), stopping.clone()),
+            tls::serve(tls_listener, certificate, &sandbox, stopping.clone()),
             serve(sandbox_listener, sandbox.router(), stopping),
         ];
         if options.data.is_some() {

@@ -1,7 +1,7 @@
 //! The sandbox over TLS and HTTP/2, as Apple and Google are called: with a certificate that is made at the start, for this
 //! process alone. Whoever is to believe it is given its root.
 
-use axum::Router;
+use crate::sandbox::{Framed, Sandbox};
 use axum::body::Body;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -48,14 +48,15 @@ impl SelfSigned {
     }
 }
 
-/// Serves `router` until told to stop.
+/// Serves `sandbox` until told to stop. A request has its connection among its extensions.
 pub fn serve(
     listener: TcpListener,
     certificate: SelfSigned,
-    router: Router,
+    sandbox: &Arc<Sandbox>,
     mut stopping: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
     let acceptor = TlsAcceptor::from(Arc::new(certificate.config));
+    let (sandbox, router) = (Arc::clone(sandbox), sandbox.router());
     tokio::spawn(async move {
         // Dropped with this task, and every connection with them.
         let mut connections = JoinSet::new();
@@ -66,11 +67,14 @@ pub fn serve(
             };
             let Ok((stream, _)) = accepted else { continue };
             while connections.try_join_next().is_some() {}
-            let (acceptor, router) = (acceptor.clone(), router.clone());
+            let (acceptor, router, sandbox) = (acceptor.clone(), router.clone(), Arc::clone(&sandbox));
             connections.spawn(async move {
                 // Whoever does not believe the certificate hangs up.
                 let Ok(stream) = acceptor.accept(stream).await else { return };
-                let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                let wire = sandbox.connection();
+                let stream = Framed::new(stream, wire.clone());
+                let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+                    request.extensions_mut().insert(wire.clone());
                     router.clone().call(request.map(Body::new))
                 });
                 let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());

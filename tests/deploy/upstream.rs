@@ -59,7 +59,7 @@ async fn stand_ins() -> Result<(), Box<dyn Error>> {
     let upstreams = Upstreams { plain: url.clone(), secure: format!("https://{}", secure.local_addr()?), root };
     let sandbox = Sandbox::open(World::demo(), None, Arc::new(NoCount))?;
     let (_stop, stopping) = watch::channel(false);
-    let _secure = tls::serve(secure, certificate, sandbox.router(), stopping);
+    let _secure = tls::serve(secure, certificate, &sandbox, stopping);
     println!("ready {}", json!({ "url": url, "settings": BTreeMap::from(upstreams.settings()) }));
     Ok(serve(plain, sandbox.router()).await?)
 }

@@ -31,6 +31,7 @@ mod reply;
 #[cfg(test)]
 mod tests;
 mod wechat;
+mod wire;
 mod world;
 
 use std::io;
@@ -49,6 +50,8 @@ use self::phones::Phones;
 pub use self::wechat::FINISH_AFTER;
 use self::wechat::{Endings, Wechat};
 pub use self::wechat::{MassAnswer, Opening, ServerConfiguration, TokenFetches, WechatControls};
+pub use self::wire::Traffic;
+pub(crate) use self::wire::{Framed, Wire};
 pub use self::world::{Followers, MassLimits, MiniProgram, Template, WechatAccount, WechatKind, World};
 
 /// All stand-ins of one process and what they share. See the module page.
@@ -62,6 +65,8 @@ pub struct Sandbox {
     finish_after: RwLock<Option<Duration>>,
     endings: Endings,
     phones: Phones,
+    /// What happened on the connections over TLS.
+    traffic: Arc<Traffic>,
 }
 
 impl Sandbox {
@@ -91,6 +96,7 @@ impl Sandbox {
             phones,
             finish_after,
             endings: Endings::default(),
+            traffic: Arc::default(),
         }))
     }
 
@@ -103,6 +109,17 @@ impl Sandbox {
             .merge(controls::routes())
             .merge(page::routes())
             .with_state(Arc::clone(self))
+    }
+
+    /// A connection over TLS was opened.
+    pub(crate) fn connection(&self) -> Wire {
+        Wire::new(Arc::clone(&self.traffic))
+    }
+
+    /// What happened on the connections over TLS.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// The failures on order.

@@ -89,7 +89,8 @@ impl Sandbox {
     ) -> Response {
         let fault = self.faults.take(&arrival);
         let reply = match fault.effect {
-            None => Some(handle(None)),
+            // Connections see to their own orders (`Faults::disturb`).
+            None | Some(Effect::GoAway(_) | Effect::Streams(_)) => Some(handle(None)),
             Some(Effect::Finish(words)) => Some(handle(Some(words))),
             Some(Effect::Status { status, retry_after }) => Some(Reply::gateway_page(status, retry_after)),
             Some(Effect::Errcode(code)) => Some(coded(code)),

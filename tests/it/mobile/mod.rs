@@ -1,9 +1,11 @@
 //! Mobile push: users and devices, accepting, fan-out, and what came of it.
 
+mod apns;
 mod attachments;
 mod certificate;
 mod devices;
 mod fanout;
+mod load;
 mod notify;
 mod receipts;
 mod repeats;

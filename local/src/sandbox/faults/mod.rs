@@ -15,6 +15,8 @@
 //! | `errcode` | answer HTTP 200 with this code in the upstream's own shape |
 //! | `finish` | accept, and say later that it was not delivered: `"user block"`, `"system failed"`, `"freq limit"`, or other words |
 //! | `drop` | `true` or `"before"`: close the connection, nothing happened. `"after"`: accept, then close it |
+//! | `goaway` | only Apple and Google: the connection takes this many more calls, and turns the next ones away by GOAWAY. The call itself is answered |
+//! | `streams` | only Apple and Google: the connection takes no more than this many calls at a time from now on. The call itself is answered |
 //! | `delay_ms` | wait this long before the answer, at most 600,000. Alone or with one of the above |
 //! | `times` | how many calls, default 1; 0 until cleared |
 //! | `forever` | `true`: until cleared |
@@ -32,6 +34,7 @@ use serde_json::{Value, json};
 
 pub use self::order::FaultError;
 use super::reply::Arrival;
+use super::wire::Wire;
 
 /// What a call is, as far as faults tell calls apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +77,10 @@ pub enum Effect {
     DropBefore,
     /// The call is carried out, then the connection closes without an answer.
     DropAfter,
+    /// The call's HTTP/2 connection takes this many more and turns away the next ones.
+    GoAway(u32),
+    /// The call's HTTP/2 connection takes no more than this many at a time from now on.
+    Streams(u32),
 }
 
 /// One order.
@@ -145,7 +152,11 @@ impl Fault {
     fn fits(&self, arrival: &Arrival<'_>) -> bool {
         let channel = self.channel == arrival.service || arrival.channels.contains(&self.channel.as_str());
         let recipient = self.recipient.as_deref();
-        channel && self.operation == arrival.kind && (recipient.is_none() || recipient == arrival.recipient)
+        let connection = matches!(self.effect, Some(Effect::GoAway(_) | Effect::Streams(_)));
+        channel
+            && !connection
+            && self.operation == arrival.kind
+            && (recipient.is_none() || recipient == arrival.recipient)
     }
 
     /// As an order would say it.
@@ -176,6 +187,8 @@ impl Fault {
             Some(Effect::Finish(words)) => order["finish"] = json!(words),
             Some(Effect::DropBefore) => order["drop"] = json!("before"),
             Some(Effect::DropAfter) => order["drop"] = json!("after"),
+            Some(Effect::GoAway(more)) => order["goaway"] = json!(more),
+            Some(Effect::Streams(streams)) => order["streams"] = json!(streams),
         }
         order
     }
@@ -261,6 +274,27 @@ impl Faults {
             *left > 0
         });
         taken
+    }
+
+    /// Does to the connection of a call on `channel` what was ordered: each order has one call less to go. A connection whose
+    /// end is in sight takes no second order of that kind.
+    pub(super) fn disturb(&self, channel: &str, kind: FaultOperation, devices: &[String], wire: &Wire) {
+        self.lock().retain_mut(|fault| {
+            let meant = fault.channel == channel
+                && fault.operation == kind
+                && fault.recipient.as_ref().is_none_or(|device| devices.contains(device));
+            let done = match fault.effect {
+                Some(Effect::GoAway(more)) if meant => wire.go_away_after(more),
+                Some(Effect::Streams(streams)) if meant => {
+                    wire.allow_streams(streams);
+                    true
+                }
+                _ => false,
+            };
+            let (true, Some(left)) = (done, &mut fault.left) else { return true };
+            *left = left.saturating_sub(1);
+            *left > 0
+        });
     }
 
     /// The orders; a panic elsewhere leaves them usable.

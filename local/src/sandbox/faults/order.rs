@@ -12,7 +12,7 @@ use crate::sandbox::FINISHED;
 const MAX_DELAY_MS: u64 = 600_000;
 
 /// The fields of an order.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 13] = [
     "channel",
     "operation",
     "recipient",
@@ -21,10 +21,16 @@ const FIELDS: [&str; 11] = [
     "errcode",
     "finish",
     "drop",
+    "goaway",
+    "streams",
     "delay_ms",
     "times",
     "forever",
 ];
+/// The most streams that an order names: as many as a connection takes at first.
+const MAX_STREAMS: u64 = 1_000;
+/// The channels whose stand-ins are called over HTTP/2.
+const OVER_HTTP2: [&str; 2] = ["apns", "fcm"];
 /// The most that a finish event says about a failure, in characters.
 const MAX_FINISH_CHARS: usize = 60;
 
@@ -46,10 +52,12 @@ pub enum FaultError {
         expected: String,
     },
     /// No failure is named.
-    #[error("one of `status`, `errcode`, `finish`, `drop`, `delay_ms` is missing: say what goes wrong")]
+    #[error(
+        "one of `status`, `errcode`, `finish`, `drop`, `goaway`, `streams`, `delay_ms` is missing: say what goes wrong"
+    )]
     NoEffect,
     /// More than one failure is named.
-    #[error("`status`, `errcode`, `finish` and `drop` exclude each other")]
+    #[error("`status`, `errcode`, `finish`, `drop`, `goaway` and `streams` exclude each other")]
     SeveralEffects,
 }
 
@@ -115,7 +123,7 @@ fn recipient(order: &Map<String, Value>) -> Result<Option<String>, FaultError> {
     }
 }
 
-/// The one of `status`, `errcode`, `finish` and `drop` that is there.
+/// The one of `status`, `errcode`, `finish`, `drop`, `goaway` and `streams` that is there.
 fn effect(order: &Map<String, Value>) -> Result<Option<Effect>, FaultError> {
     let retry_after = whole(order, "retry_after", 0..=u64::from(u32::MAX))?;
     let status = match whole(order, "status", 200..=599)? {
@@ -155,11 +163,25 @@ fn effect(order: &Map<String, Value>) -> Result<Option<Effect>, FaultError> {
             return Err(wrong("finish", &expected));
         }
     };
-    let mut named = [status, errcode, finish, drop].into_iter().flatten();
+    let goaway = of_connection(order, "goaway", 0)?.map(Effect::GoAway);
+    let streams = of_connection(order, "streams", 1)?.map(Effect::Streams);
+    let mut named = [status, errcode, finish, drop, goaway, streams].into_iter().flatten();
     match (named.next(), named.next()) {
         (effect, None) => Ok(effect),
         (_, Some(_)) => Err(FaultError::SeveralEffects),
     }
+}
+
+/// A number that is about an HTTP/2 connection, which only some channels have.
+fn of_connection(order: &Map<String, Value>, field: &'static str, least: u64) -> Result<Option<u32>, FaultError> {
+    let number = whole(order, field, least..=MAX_STREAMS)?.and_then(|number| u32::try_from(number).ok());
+    let channel = order.get("channel").and_then(Value::as_str);
+    let fits = operation(order) == Ok(FaultOperation::Send) && channel.is_some_and(|name| OVER_HTTP2.contains(&name));
+    if number.is_some() && !fits {
+        let expected = format!("for the operation \"send\" of the channel {} only", OVER_HTTP2.join(" or "));
+        return Err(wrong(field, &expected));
+    }
+    Ok(number)
 }
 
 /// Whether an order is for messages whose end is told.

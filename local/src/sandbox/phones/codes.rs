@@ -34,6 +34,19 @@ pub(super) fn of_device(vendor: Vendor, code: i64) -> String {
     }
 }
 
+/// The code by which a vendor calls a device gone for good.
+pub(super) const fn gone(vendor: Vendor) -> i64 {
+    match vendor {
+        Vendor::Apns | Vendor::ApnsDevelopment => 410,
+        Vendor::Fcm => 404,
+        // Any code makes a dead token there.
+        Vendor::Huawei | Vendor::Xiaomi => 1,
+        Vendor::Oppo | Vendor::OppoOverseas => 10_000,
+        Vendor::Vivo => 2,
+        Vendor::Meizu => 110_002,
+    }
+}
+
 /// Apple's reason at a status.
 const fn apple(status: i64) -> &'static str {
     match status {

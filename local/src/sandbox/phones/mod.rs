@@ -42,11 +42,11 @@ use standin::{Accepted, Desk};
 use url::Url;
 
 use self::receipts::Receipts;
-use super::Sandbox;
 use super::controls::refused;
 use super::faults::FaultOperation;
 use super::inbox::Entry;
 use super::reply::{Arrival, Reply};
+use super::{Sandbox, Wire};
 
 /// The channels of phone vendors, as the inbox, the counted calls and faults name them.
 pub(super) const CHANNELS: &[&str] = &["apns", "fcm", "huawei", "xiaomi", "oppo", "vivo", "meizu"];
@@ -216,6 +216,14 @@ impl Sandbox {
         self.phones.receipts.huawei_reports_to()
     }
 
+    /// From now on the vendor of `channel` answers for this device as for one that is gone: an app that was removed. For
+    /// thousands of devices, where orders of faults would be looked through with every call.
+    pub fn remove_app_from(&self, channel: &str, device: &str) {
+        for vendor in Vendor::ALL.into_iter().filter(|vendor| vendor.channel() == channel) {
+            self.phones.desk(vendor).set_device(device, &codes::of_device(vendor, codes::gone(vendor)));
+        }
+    }
+
     /// How long after a message its vendor reports that it arrived; `None` does not report any more.
     pub fn report_after(&self, delay: Option<Duration>) {
         self.phones.receipts.report_after(delay);
@@ -252,11 +260,15 @@ async fn configure(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response
 }
 
 async fn call(sandbox: Arc<Sandbox>, vendor: Vendor, request: Request) -> Response {
+    let wire = request.extensions().get::<Wire>().cloned();
     let Ok(request) = received(vendor, request).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let (operation, kind) = requests::operation(request.uri().path());
     let devices = requests::devices(vendor, &request);
+    if let Some(wire) = wire {
+        sandbox.faults.disturb(vendor.channel(), kind, &devices, &wire);
+    }
     let ordered = sandbox.faults.take_of_devices(vendor.channel(), kind, &devices);
     let single = if let [device] = devices.as_slice() { Some(device.as_str()) } else { None };
     let arrival = Arrival {
