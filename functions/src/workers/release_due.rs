@@ -2,7 +2,8 @@
 //!
 //! The table is the truth and queues are only hints; this is where that is made good. Two walks:
 //!
-//! - The *due list*: tasks, and minutes of an app's callbacks, that somebody wanted looked at, at a time.
+//! - The *due list*: tasks, and minutes of an app's callbacks, that somebody wanted looked at, at a time; and what a vendor
+//!   is to be asked about.
 //! - The *sweep*: every block of message ids, once, two minutes after the last task can have been written to it. The id
 //!   counter says which blocks exist, so every task is found without an index and without a write per task. What is
 //!   not finished then goes on the due list, or, if it has not moved for two minutes, is driven again first.
@@ -21,10 +22,12 @@ use gateway::metrics::Metric;
 use gateway::{Context, Function, Invocation, WorkerError, schedule_function};
 use model::batch::Part;
 use model::callback::CallbackState;
+use model::certificate::Environment;
 use model::clock::Timestamp;
 use model::ids::{AppId, BlockId, TaskId};
 use model::limits::{BATCH_RECIPIENTS, LEASE_LIFE, LEASE_SETTLE, STUCK_AFTER, TASK_RETENTION};
 use model::retry::MESSAGE_LIFE;
+use model::statistics::{is_asked, next_question};
 use model::task::Task;
 use serde::Deserialize;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,7 +39,7 @@ use store::ids::IdHead;
 use store::keys::{DUE_SHARDS, DueThing};
 use store::own::{Hangup, Strangers};
 use store::plan::PlanReader;
-use store::queue::{Hints, TaskMessage};
+use store::queue::{Hints, Questions, TaskMessage};
 use store::records::{RecordReader, RecordWriter};
 use store::sweep::{Sweeper, SweptTask};
 use store::tasks::TaskReader;
@@ -50,6 +53,7 @@ capabilities! {
         records: RecordReader,
         summaries: RecordWriter,
         hints: Hints,
+        questions: Questions,
         due_list: DueReader,
         due: DueWriter,
         sweeper: Sweeper,
@@ -163,7 +167,7 @@ impl Run<'_> {
     async fn due(&self, due: Due) {
         if let Err(cause) = self.see_to(due).await {
             match due.thing {
-                DueThing::Task(task) => self.failed(task, &cause),
+                DueThing::Task(task) | DueThing::Arrivals { task, .. } => self.failed(task, &cause),
                 DueThing::Callbacks { app, minute } => {
                     error!(app.id = %app, minute, error.code = cause.code(), cause = causes(&cause), "callbacks could not be looked at");
                     self.failed.fetch_add(1, Ordering::Relaxed);
@@ -179,6 +183,12 @@ impl Run<'_> {
                 None => None,
             },
             DueThing::Callbacks { app, minute } => self.look_at_callbacks(app, minute).await?,
+            // A recovering run comes early, and nobody knows yet.
+            DueThing::Arrivals { .. } if due.at > self.now() => return Ok(()),
+            DueThing::Arrivals { task, environment } => {
+                self.have_asked(task, environment, due.at).await?;
+                None
+            }
         };
         // A task that rests until the very second it was due at (a recovering run comes early) has only this one entry.
         if next.is_some_and(|next| next.seconds() == due.at.seconds()) {
@@ -241,6 +251,20 @@ impl Run<'_> {
                 }
             })
             .await;
+        Ok(())
+    }
+
+    /// Has the vendors asked what arrived of a task, and notes when to ask again. A question that gets lost costs a counter
+    /// its last hour or day, no message.
+    async fn have_asked(&self, id: TaskId, environment: Environment, asked: Timestamp) -> Result<(), WorkerError> {
+        let Some(task) = self.store.tasks.get(id, self.now()).await? else { return Ok(()) };
+        for channel in task.legs.iter().filter(|channel| is_asked(**channel)) {
+            self.store.questions.send(*channel, &task.owner, id, environment).await?;
+        }
+        // A run that comes late asks once for all that it has missed.
+        if let Some(at) = next_question(task.begins(), asked.max(self.now())) {
+            self.store.due.put(Due { at, thing: DueThing::Arrivals { task: id, environment } }).await?;
+        }
         Ok(())
     }
 

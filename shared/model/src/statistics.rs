@@ -5,12 +5,36 @@
 //! - *received*: what the vendor or the app on the device says arrived. Never more than sent.
 //!
 //! The first two follow from plans and records, so redelivery, a kill and two workers at once change nothing; the last one
-//! from a set of devices per batch.
+//! from a set of devices per batch. A vendor that names no devices is [asked](next_question) for its sums, and the largest
+//! answer stands.
 
 use crate::channel::ChannelKind;
+use crate::clock::Timestamp;
 use crate::record::{BatchRecord, State};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long after a message began its vendor is asked what arrived: phones that are off get it later. Ours.
+const QUESTIONS: [Duration; 3] =
+    [Duration::from_secs(10 * 60), Duration::from_secs(60 * 60), Duration::from_secs(24 * 60 * 60)];
+/// How long after a message that went out later than these. Ours.
+const LATE_QUESTION: Duration = Duration::from_secs(60 * 60);
+
+/// Whether a vendor says what arrived when it is asked, and only in sums.
+pub const fn is_asked(channel: ChannelKind) -> bool {
+    matches!(channel, ChannelKind::Vivo)
+}
+
+/// When the vendor is to be asked about what is sent now, of a message that began at `begins`.
+pub fn first_question(begins: Timestamp, now: Timestamp) -> Timestamp {
+    next_question(begins, now).unwrap_or_else(|| now.plus(LATE_QUESTION))
+}
+
+/// When the vendor is to be asked again that was asked at `asked`; `None`: not any more.
+pub fn next_question(begins: Timestamp, asked: Timestamp) -> Option<Timestamp> {
+    QUESTIONS.iter().map(|after| begins.plus(*after)).find(|at| *at > asked)
+}
 
 /// Counters by leg of a part of a task. Sums may be added up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +120,18 @@ pub struct ChannelCounts {
 mod tests {
     use super::*;
     use crate::record::Entry;
+
+    #[test]
+    fn a_vendor_is_asked_three_times_and_once_about_what_went_out_later() {
+        let begins = Timestamp::from_seconds(1_795_449_600);
+        let after = |seconds| begins.plus(Duration::from_secs(seconds));
+        assert_eq!(first_question(begins, after(3)), after(600));
+        assert_eq!(next_question(begins, after(600)), Some(after(3_600)));
+        assert_eq!(next_question(begins, after(3_600)), Some(after(86_400)));
+        assert_eq!(next_question(begins, after(86_400)), None);
+        assert_eq!(first_question(begins, after(5_000)), after(86_400));
+        assert_eq!(first_question(begins, after(90_000)), after(93_600));
+    }
 
     fn record(entries: &[(u64, u8, State)], closed: bool) -> BatchRecord {
         let mut record = BatchRecord::default();

@@ -5,6 +5,7 @@ use crate::own::{Lines, Own, OwnSender};
 use crate::phone::settings::PhoneSettings;
 use crate::phone::{PhoneCredentials, Phones};
 use crate::token::{Fetching, Refresh, TokenError, TokenHolder, TokenVault};
+use crate::vivo::StatisticsError;
 use crate::wechat::{StableToken, WechatClient, token_key};
 use crate::wechat_custom::WechatCustom;
 use crate::wechat_mass::WechatMass;
@@ -13,6 +14,7 @@ use crate::wechat_template::{self, WechatTemplate};
 use async_trait::async_trait;
 use model::account::WechatAccount;
 use model::audience::Recipient;
+use model::certificate::Certificate;
 use model::channel::ChannelKind;
 use model::clock::Clock;
 use model::message::Message;
@@ -152,6 +154,12 @@ impl Registry {
     /// The client that all WeChat channels share: for calls that are no messages.
     pub const fn wechat(&self) -> &WechatClient {
         &self.wechat
+    }
+
+    /// What the vendor of `certificate` says arrived of what it calls `tasks`: devices by task. Nothing of a vendor that is
+    /// not asked, or that it does not know.
+    pub async fn arrivals(&self, certificate: &Certificate, tasks: &[u64]) -> Result<Vec<(u64, u64)>, StatisticsError> {
+        self.phones.arrivals(certificate, tasks).await
     }
 
     /// Renews the upstream token of an account when its end is near: what the schedule calls for each account. The tokens

@@ -1,8 +1,8 @@
-//! vivo: the token call, `send`, `saveListPayload` and `pushToList`, by vivo's "server API" 2.9.2, read 2026-11.
+//! vivo: the token call, `send`, `saveListPayload`, `pushToList` and `getStatistics`, by vivo's "server API" 2.9.2, read 2026-11.
 //!
 //! Checks, first failure answers. Token call: 10200 to 10207. Others: token 10000; appId 10094; fields 10043 and 10045;
 //! category 10097; list of fewer than two or too many 10045; unknown taskId 10043. A device's code is its `status`; the
-//! code `10302` refuses a whole call. In test mode all but test users have status 4.
+//! code `10302` refuses a whole call. `getStatistics` wants 1 to 100 ids and leaves out what it does not know. In test mode all but test users have status 4.
 
 use crate::{Accepted, Desk, header, json, object};
 use bytes::Bytes;
@@ -34,6 +34,8 @@ struct State {
     /// What was left for lists.
     left: HashMap<String, Value>,
     tasks: u64,
+    /// What became of tasks: asked for, and accepted, both in devices.
+    became: HashMap<String, (u64, u64)>,
 }
 
 type Fault = (i64, &'static str);
@@ -66,6 +68,9 @@ impl Vivo {
     /// Answers `request`.
     pub fn answer(&self, request: &Request<Bytes>, now_ms: i64) -> Response<Bytes> {
         let path = request.uri().path();
+        if path == "/report/getStatistics" && request.method() == Method::GET {
+            return answered(self.statistics(request, now_ms));
+        }
         let known = ["/message/auth", "/message/send", "/message/saveListPayload", "/message/pushToList"];
         if !known.contains(&path) || request.method() != Method::POST {
             return json(StatusCode::NOT_FOUND, &value!({ "error": "Not Found" }));
@@ -75,7 +80,7 @@ impl Vivo {
         {
             return answer;
         }
-        let answered = match (object(request), path) {
+        answered(match (object(request), path) {
             (None, _) => Err((10045, "the body is no JSON object")),
             (Some(body), "/message/auth") => self.auth(&body, now_ms),
             (Some(body), _) => self.authorised(request, &body, now_ms).and_then(|()| match path {
@@ -83,13 +88,28 @@ impl Vivo {
                 "/message/saveListPayload" => self.leave(body),
                 _ => self.list(&body),
             }),
-        };
-        let mut answer = answered.unwrap_or_else(|(code, desc)| value!({ "result": code, "desc": desc }));
-        if answer["result"].is_null() {
-            answer["result"] = value!(0);
-            answer["desc"] = value!("请求成功");
+        })
+    }
+
+    fn statistics(&self, request: &Request<Bytes>, now_ms: i64) -> Result<Value, Fault> {
+        self.known(request, now_ms)?;
+        let query = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes());
+        let ids = query.into_owned().find_map(|(name, ids)| (name == "taskIds").then_some(ids));
+        let ids = ids.ok_or((10043, "taskIds"))?;
+        let ids: Vec<&str> = ids.split(',').collect();
+        if ids.len() > 100 || ids.iter().any(|id| id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_digit())) {
+            return Err((10045, "taskIds"));
         }
-        json(StatusCode::OK, &answer)
+        let state = self.state();
+        let of = |id: &&str| {
+            let (target, accepted) = state.became.get(*id)?;
+            let (send, receive) = (accepted, accepted);
+            Some(value!({
+                "taskId": id, "target": target, "valid": accepted, "send": send, "receive": receive,
+                "display": receive, "click": 0,
+            }))
+        };
+        Ok(value!({ "statistics": ids.iter().filter_map(of).collect::<Vec<_>>() }))
     }
 
     fn auth(&self, body: &Value, now_ms: i64) -> Result<Value, Fault> {
@@ -113,11 +133,13 @@ impl Vivo {
     }
 
     fn authorised(&self, request: &Request<Bytes>, body: &Value, now_ms: i64) -> Result<(), Fault> {
-        let end = self.state().tokens.get(header(request, "authToken")).copied();
-        if end.is_none_or(|end| end <= now_ms) {
-            return Err((10000, "authToken"));
-        }
+        self.known(request, now_ms)?;
         if body["appId"].as_u64() != Some(self.app_id) { Err((10094, "appId")) } else { Ok(()) }
+    }
+
+    fn known(&self, request: &Request<Bytes>, now_ms: i64) -> Result<(), Fault> {
+        let end = self.state().tokens.get(header(request, "authToken")).copied();
+        if end.is_none_or(|end| end <= now_ms) { Err((10000, "authToken")) } else { Ok(()) }
     }
 
     fn send(&self, body: &Value) -> Result<Value, Fault> {
@@ -125,7 +147,7 @@ impl Vivo {
         check(body, 60)?;
         let task_id = self.next_task();
         let mut answer = value!({ "taskId": task_id });
-        if let Some(status) = self.deliver(reg_id, body)? {
+        if let Some(status) = self.deliver(&task_id, reg_id, body)? {
             answer["invalidUser"] = value!({ "userid": reg_id, "status": status });
         }
         Ok(answer)
@@ -153,7 +175,7 @@ impl Vivo {
         }
         let mut invalid = Vec::new();
         for reg_id in reg_ids {
-            if let Some(status) = self.deliver(reg_id, &left)? {
+            if let Some(status) = self.deliver(task_id, reg_id, &left)? {
                 invalid.push(value!({ "userid": reg_id, "status": status }));
             }
         }
@@ -165,7 +187,16 @@ impl Vivo {
     }
 
     /// The status of a device that gets nothing.
-    fn deliver(&self, reg_id: &str, message: &Value) -> Result<Option<i64>, Fault> {
+    fn deliver(&self, task_id: &str, reg_id: &str, message: &Value) -> Result<Option<i64>, Fault> {
+        let status = self.refused(reg_id, message)?;
+        let mut state = self.state();
+        let (target, accepted) = state.became.entry(task_id.to_owned()).or_default();
+        *target += 1;
+        *accepted += u64::from(status.is_none());
+        Ok(status)
+    }
+
+    fn refused(&self, reg_id: &str, message: &Value) -> Result<Option<i64>, Fault> {
         match self.desk.device(reg_id).and_then(|code| code.parse().ok()) {
             Some(10302) => return Err((10302, "regId")),
             Some(status) => return Ok(Some(status)),
@@ -189,6 +220,15 @@ impl Vivo {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn answered(answered: Result<Value, Fault>) -> Response<Bytes> {
+    let mut answer = answered.unwrap_or_else(|(code, desc)| value!({ "result": code, "desc": desc }));
+    if answer["result"].is_null() {
+        answer["result"] = value!(0);
+        answer["desc"] = value!("请求成功");
+    }
+    json(StatusCode::OK, &answer)
 }
 
 /// The rules of the fields.
@@ -269,6 +309,41 @@ mod tests {
         assert_eq!(post(&vivo, "/message/send", "x", &message())["result"], 10000);
         assert_eq!(auth(&vivo, |_| ())["authToken"], "vivo-1");
         assert_eq!(post(&vivo, "/message/send", "vivo-1", &message())["result"], 0);
+    }
+
+    #[test]
+    fn statistics_take_a_token_and_ids_and_say_what_is_known() {
+        let vivo = vivo();
+        auth(&vivo, |_| ());
+        vivo.desk.set_device("gone", "2");
+        let task = |reg_id: &str| {
+            let mut message = message();
+            message["regId"] = value!(reg_id);
+            post(&vivo, "/message/send", "vivo-1", &message)["taskId"].as_str().unwrap().to_owned()
+        };
+        let (there, gone) = (task("a"), task("gone"));
+        let ask = |token: &str, query: &str| {
+            let request = Request::get(format!("/report/getStatistics{query}")).header("authToken", token);
+            body(&vivo.answer(&request.body(Bytes::new()).unwrap(), NOW))
+        };
+        assert_eq!(ask("x", &format!("?taskIds={there}"))["result"], 10000);
+        let many = vec!["1"; 101].join(",");
+        for (query, code) in
+            [("", 10043), ("?taskIds=", 10045), ("?taskIds=1,,2", 10045), (&format!("?taskIds={many}"), 10045)]
+        {
+            assert_eq!(ask("vivo-1", query)["result"], code, "{query}");
+        }
+        let told = ask("vivo-1", &format!("?taskIds={there},7,{gone}"));
+        assert_eq!(told["result"], 0);
+        let told: Vec<(&Value, &Value, &Value)> = told["statistics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| (&one["taskId"], &one["target"], &one["receive"]))
+            .collect();
+        assert_eq!(told, [(&value!(there), &value!(1), &value!(1)), (&value!(gone), &value!(1), &value!(0))]);
+        let posted = post(&vivo, "/report/getStatistics", "vivo-1", &value!({}));
+        assert_eq!(posted["error"], "Not Found");
     }
 
     #[test]

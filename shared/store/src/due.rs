@@ -32,6 +32,7 @@ impl Due {
         match self.thing {
             DueThing::Task(task) => keys::due(self.at, task),
             DueThing::Callbacks { app, minute } => keys::due_callbacks(self.at, app, minute),
+            DueThing::Arrivals { task, environment } => keys::due_arrivals(self.at, task, environment),
         }
     }
 }

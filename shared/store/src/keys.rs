@@ -440,6 +440,13 @@ pub fn due_callbacks(at: Timestamp, app: AppId, minute: i64) -> Key {
     Key::new(due_shard(app.get() % DUE_SHARDS), format!("{:012}#C{app}#{minute}", at.seconds()))
 }
 
+/// Tasks: `DUE#<shard>` / `<epoch s, 12 digits>#V<task, 16 digits>#<environment>`: ask a vendor at that time what arrived of
+/// this task, in the name of its app in that environment.
+pub fn due_arrivals(at: Timestamp, task: TaskId, environment: Environment) -> Key {
+    let sort = format!("{:012}#V{:016}#{}", at.seconds(), task.get(), environment.as_str());
+    Key::new(due_shard(task.block().get() % DUE_SHARDS), sort)
+}
+
 /// Partition of a due shard.
 pub fn due_shard(shard: u64) -> String {
     format!("DUE#{shard}")
@@ -453,12 +460,15 @@ pub fn due_until(at: Timestamp) -> String {
 /// Time in the sort key of a due entry, and what is to be looked at.
 pub fn parse_due(sort: &str) -> Option<(Timestamp, DueThing)> {
     let (at, thing) = sort.split_once('#')?;
-    let thing = match thing.strip_prefix('C') {
-        Some(callbacks) => {
-            let (app, minute) = callbacks.split_once('#')?;
-            DueThing::Callbacks { app: AppId::new(app.parse().ok()?), minute: minute.parse().ok()? }
-        }
-        None => DueThing::Task(TaskId::new(thing.parse().ok()?)),
+    let thing = if let Some(callbacks) = thing.strip_prefix('C') {
+        let (app, minute) = callbacks.split_once('#')?;
+        DueThing::Callbacks { app: AppId::new(app.parse().ok()?), minute: minute.parse().ok()? }
+    } else if let Some(arrivals) = thing.strip_prefix('V') {
+        let (task, environment) = arrivals.split_once('#')?;
+        let environment = Environment::parse(environment)?;
+        DueThing::Arrivals { task: TaskId::new(task.parse().ok()?), environment }
+    } else {
+        DueThing::Task(TaskId::new(thing.parse().ok()?))
     };
     Some((Timestamp::from_seconds(at.parse().ok()?), thing))
 }
@@ -474,6 +484,13 @@ pub enum DueThing {
         app: AppId,
         /// The minute.
         minute: i64,
+    },
+    /// What arrived of a task, by what its vendor says when it is asked.
+    Arrivals {
+        /// The task.
+        task: TaskId,
+        /// In whose name: of the task's app in this environment.
+        environment: Environment,
     },
 }
 
@@ -597,6 +614,10 @@ mod tests {
         assert_eq!(parse_due(&due(at, TaskId::new(77)).sk), Some((at, DueThing::Task(TaskId::new(77)))));
         let callbacks = DueThing::Callbacks { app: AppId::new(9), minute: 29_924_160 };
         assert_eq!(parse_due(&due_callbacks(at, AppId::new(9), 29_924_160).sk), Some((at, callbacks)));
+        for &environment in Environment::ALL {
+            let arrivals = DueThing::Arrivals { task: TaskId::new(77), environment };
+            assert_eq!(parse_due(&due_arrivals(at, TaskId::new(77), environment).sk), Some((at, arrivals)));
+        }
         assert_eq!(parse_due("nonsense"), None);
         for part in [Part::Direct, Part::Topic { index: 2, shard: 11 }, Part::Devices { shard: 3 }] {
             let batch = BatchId { task: TaskId::new(123), part, number: 45 };

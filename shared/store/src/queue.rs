@@ -8,16 +8,23 @@ use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::batch::{Batch, Part};
 use model::callback::CallbackId;
+use model::certificate::Environment;
 use model::channel::ChannelKind;
 use model::clock::Timestamp;
 use model::ids::{AppId, Owner, TaskId};
 use model::limits;
+use model::statistics::is_asked;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 capability! {
     /// Tells fan-out about a task.
     Hints: [("sqs:SendMessage", TasksQueue)]
+}
+
+capability! {
+    /// Has a vendor asked what arrived.
+    Questions: [("sqs:SendMessage", ChannelQueue(ChannelKind::Vivo))]
 }
 
 /// Sends batches to the channels' queues.
@@ -81,7 +88,14 @@ pub enum CallbackMessage {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BatchMessage {
     /// A batch to be sent.
-    DeliverV1(Batch),
+    DeliverV1(Box<Batch>),
+    /// The channel's vendor is to be asked what arrived of a task.
+    ArrivalsV1 {
+        /// The task.
+        task: TaskId,
+        /// In whose name: of the task's app in this environment.
+        environment: Environment,
+    },
 }
 
 /// How often what SendMessageBatch reported as failed is sent again.
@@ -117,6 +131,31 @@ impl Hints {
             })
             .collect::<Result<Vec<_>, StoreError>>()?;
         send_all(&self.0, &self.0.names().tasks_queue, entries).await
+    }
+}
+
+impl Questions {
+    /// Has the vendor of `channel` asked about `task`. Of a channel whose vendor is not asked, nothing.
+    pub async fn send(
+        &self,
+        channel: ChannelKind,
+        owner: &Owner,
+        task: TaskId,
+        environment: Environment,
+    ) -> Result<(), StoreError> {
+        if !is_asked(channel) {
+            return Ok(());
+        }
+        self.0
+            .sqs()
+            .send_message()
+            .queue_url(self.0.names().channel_queue(channel))
+            .message_group_id(owner.to_string())
+            .message_body(item::json("question", &BatchMessage::ArrivalsV1 { task, environment })?)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(failed("SendMessage"))
     }
 }
 
@@ -156,7 +195,7 @@ impl Batches {
                 .iter()
                 .filter(|(batch, _)| batch.channel == channel)
                 .map(|(batch, delay)| {
-                    let message = BatchMessage::DeliverV1(batch.clone());
+                    let message = BatchMessage::DeliverV1(Box::new(batch.clone()));
                     Ok(Entry { body: item::json("batch", &message)?, group: batch.owner.to_string(), delay: *delay })
                 })
                 .collect::<Result<Vec<_>, StoreError>>()?;

@@ -64,9 +64,11 @@ async fn batches(town: &Town) -> Vec<Batch> {
         let name = channel.as_str();
         let queue = format!("Deliver{}{}Queue", name[..1].to_ascii_uppercase(), &name[1..]);
         for body in take(town.stack.deployment(), &queue).await {
-            let BatchMessage::DeliverV1(batch) = serde_json::from_str(&body).expect("a batch");
+            let BatchMessage::DeliverV1(batch) = serde_json::from_str(&body).expect("a message") else {
+                panic!("no batch: {body}")
+            };
             assert_eq!(batch.channel, *channel, "in its own queue");
-            batches.push(batch);
+            batches.push(*batch);
         }
     }
     batches

@@ -12,6 +12,7 @@ mod repeats;
 mod rows;
 mod trust;
 mod vendors;
+mod vivo;
 
 use http::Method;
 use local::Options;

@@ -16,7 +16,10 @@
 //! a batch may be in several queues at once. Each copy serves those whose turn on its channel it is; the last one to
 //! find everybody served closes the batch. Where the vendor does not recognise repeats, a copy is sent under a claim:
 //! of two at the same moment one waits.
+//!
+//! A vendor that names no devices to which a message came is asked for its sums some time later ([`arrivals`]).
 
+mod arrivals;
 mod legs;
 mod media;
 mod phone;
@@ -33,6 +36,7 @@ use legs::{Away, Legs, Turn};
 use media::Showing;
 use model::audience::Recipient;
 use model::batch::Batch;
+use model::certificate::Scope;
 use model::channel::ChannelKind;
 use model::clock::{Day, Timestamp};
 use model::ids::{OpenId, Owner};
@@ -42,6 +46,7 @@ use model::push::RELEASE_AHEAD;
 use model::quota;
 use model::record::{Entry, State};
 use model::retry::MESSAGE_LIFE;
+use model::statistics::{first_question, is_asked};
 pub(crate) use phone::account as phone_account;
 use provider::channel::Credentials;
 use provider::own::OwnSender;
@@ -57,14 +62,17 @@ use store::capabilities;
 use store::certificates::Certificates;
 use store::claims::{Claimed, Claims};
 use store::devices::DeadTokens;
-use store::due::DueWriter;
+use store::due::{Due, DueWriter};
 use store::follows::Marker;
+use store::keys::DueThing;
 use store::media::{MediaBytes, MediaReader};
 use store::own::{Line, Online, Outbox};
+use store::plan::PlanReader;
 use store::queue::{BatchMessage, Batches};
 use store::quotas::Quotas;
 use store::records::{Kept, RecordReader, RecordWriter};
 use store::statistics::Statistics;
+use store::tasks::TaskReader;
 use store::tokens::UpstreamTokens;
 use store::wechat_media::WechatMedia;
 use store::windows::Windows;
@@ -97,6 +105,9 @@ capabilities! {
         media: MediaReader,
         media_bytes: MediaBytes,
         wechat_media: WechatMedia,
+        /// What a vendor is asked about.
+        tasks: TaskReader,
+        plans: PlanReader,
     }
 }
 
@@ -112,9 +123,13 @@ async fn handle(
     invocation: &Invocation,
     body: String,
 ) -> Result<(), WorkerError> {
-    let BatchMessage::DeliverV1(batch) =
-        serde_json::from_str(&body).map_err(|error| WorkerError::Unreadable(error.to_string()))?;
-    Delivery { context, store, batch }.run(invocation).await
+    let message = serde_json::from_str(&body).map_err(|error| WorkerError::Unreadable(error.to_string()))?;
+    match message {
+        BatchMessage::DeliverV1(batch) => Delivery { context, store, batch: *batch }.run(invocation).await,
+        BatchMessage::ArrivalsV1 { task, environment } => {
+            arrivals::ask(context, store, invocation, task, environment).await
+        }
+    }
 }
 
 /// The delivery of one batch.
@@ -169,6 +184,7 @@ impl Delivery<'_> {
             }
             gate @ (Gate::Closed | Gate::Probe) => {
                 let Some(claim) = self.claim(invocation).await? else { return Ok(()) };
+                self.note_question().await?;
                 let probing = gate == Gate::Probe;
                 let (pending, hopeless) = self.hopeless(pending).await;
                 let skipped = recorder.skip(&hopeless, None);
@@ -203,6 +219,18 @@ impl Delivery<'_> {
             Message::Push(push) => push.notification.held_until(self.batch.channel, now),
             Message::Notice(_) | Message::Wechat(_) | Message::Mass(_) => None,
         }
+    }
+
+    /// Notes when the vendor is to be asked what arrived, where it is. Before anything is sent: a failure costs nothing then,
+    /// and a kill loses no number. All batches of a task and environment make the same entry.
+    async fn note_question(&self) -> Result<(), WorkerError> {
+        let Some(Scope { environment, .. }) = Scope::of(&self.batch.account) else { return Ok(()) };
+        if !is_asked(self.batch.channel) {
+            return Ok(());
+        }
+        let at = first_question(self.batch.accepted_ms, self.now());
+        let thing = DueThing::Arrivals { task: self.batch.id.task, environment };
+        Ok(self.store.due.put(Due { at, thing }).await?)
     }
 
     /// Puts the batch back until the message's time, to the second. What a queue cannot hold so long is brought back shortly

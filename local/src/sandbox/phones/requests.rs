@@ -12,6 +12,7 @@ pub(super) fn operation(path: &str) -> (&'static str, FaultOperation) {
     match path {
         "/token" | "/oauth2/v3/token" | "/server/v1/auth" | "/message/auth" => ("token", FaultOperation::Token),
         // It hands over nothing yet: a fault is about the call that does.
+        "/report/getStatistics" => ("getStatistics", FaultOperation::Token),
         "/message/saveListPayload" => ("saveListPayload", FaultOperation::Token),
         _ => ("send", FaultOperation::Send),
     }

@@ -20,7 +20,7 @@ use crate::meizu::Meizu;
 use crate::oppo::Oppo;
 use crate::token::TokenHolder;
 use crate::vendor::{Ended, Push, Receipt, Target};
-use crate::vivo::Vivo;
+use crate::vivo::{StatisticsError, Vivo};
 use crate::xiaomi::Xiaomi;
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -149,6 +149,24 @@ impl Phones {
 
     pub(crate) const fn vivo(&self) -> &dyn Channel {
         &self.vivo
+    }
+
+    /// What the vendor of `certificate` says arrived of what it calls `tasks`: devices by task. Nothing of a vendor that is
+    /// not asked.
+    pub(crate) async fn arrivals(
+        &self,
+        certificate: &Certificate,
+        tasks: &[u64],
+    ) -> Result<Vec<(u64, u64)>, StatisticsError> {
+        match certificate {
+            Certificate::Vivo(vivo) => self.vivo.0.arrivals(vivo, tasks).await,
+            Certificate::Apns(_)
+            | Certificate::Fcm(_)
+            | Certificate::Huawei(_)
+            | Certificate::Xiaomi(_)
+            | Certificate::Oppo(_)
+            | Certificate::Meizu(_) => Ok(Vec::new()),
+        }
     }
 
     pub(crate) const fn meizu(&self) -> &dyn Channel {

@@ -21,6 +21,15 @@ impl Link {
         Self { base_url: base_url.trim_end_matches('/').into(), http }
     }
 
+    /// Asks, with one more header if there is one. What stands in the query is part of `path`.
+    pub(crate) async fn get(
+        &self,
+        path: &str,
+        header: Option<(HeaderName, HeaderValue)>,
+    ) -> Result<HttpResponse, HttpError> {
+        self.call(HttpRequest::get(self.url(path)), header).await
+    }
+
     /// Posts a form, with one more header if there is one.
     pub(crate) async fn post_form(
         &self,
@@ -28,7 +37,7 @@ impl Link {
         header: Option<(HeaderName, HeaderValue)>,
         body: String,
     ) -> Result<HttpResponse, HttpError> {
-        self.post(HttpRequest::post(self.url(path), FORM, body), header).await
+        self.call(HttpRequest::post(self.url(path), FORM, body), header).await
     }
 
     /// Posts JSON, with one more header if there is one.
@@ -38,10 +47,10 @@ impl Link {
         header: Option<(HeaderName, HeaderValue)>,
         body: impl Into<Bytes>,
     ) -> Result<HttpResponse, HttpError> {
-        self.post(HttpRequest::post_json(self.url(path), body), header).await
+        self.call(HttpRequest::post_json(self.url(path), body), header).await
     }
 
-    async fn post(
+    async fn call(
         &self,
         request: HttpRequest,
         header: Option<(HeaderName, HeaderValue)>,

@@ -8,7 +8,7 @@ use super::wire::{Answer, PushToList};
 use crate::channel::ChannelLimits;
 use crate::http::HttpClient;
 use crate::token::{Token, TokenHolder};
-use crate::vendor::call::{CallError, Called, of_code_alone, read};
+use crate::vendor::call::{self, CallError, Called, of_code_alone, read};
 use crate::vendor::chunks::{ONE_BY_ONE, in_chunks};
 use crate::vendor::code::Code;
 use crate::vendor::link::Link;
@@ -112,21 +112,31 @@ impl Vivo {
     }
 
     async fn post(&self, common: &Common<'_>, path: &str, body: String) -> Result<Answer, CallError> {
-        let auth = Auth::new(self.link.clone(), Arc::clone(&self.clock), common.certificate);
         let body = bytes::Bytes::from(body);
         let send = |token: Token| {
             let body = body.clone();
-            async move {
-                let token = HeaderValue::try_from(token.value.expose()).map(|mut token| {
-                    token.set_sensitive(true);
-                    (AUTH_TOKEN, token)
-                });
-                // A token that is no header value is not sent: vivo answers for its absence.
-                read(&self.link.post_json(path, token.ok(), body).await?)
-            }
-            .boxed()
+            async move { read(&self.link.post_json(path, shown(&token), body).await?) }.boxed()
         };
+        let auth = self.auth(common.certificate);
         with_token(&self.tokens, &token_key(common.certificate), &auth, wants_new_token, send).await
+    }
+
+    /// Asks for something that is no message.
+    pub(super) async fn get<T: call::Answer + Send>(
+        &self,
+        certificate: &VivoCertificate,
+        path: String,
+    ) -> Result<T, CallError> {
+        let ask = |token: Token| {
+            let path = path.clone();
+            async move { read(&self.link.get(&path, shown(&token)).await?) }.boxed()
+        };
+        let auth = self.auth(certificate);
+        with_token(&self.tokens, &token_key(certificate), &auth, wants_new_token, ask).await
+    }
+
+    fn auth(&self, certificate: &VivoCertificate) -> Auth {
+        Auth::new(self.link.clone(), Arc::clone(&self.clock), certificate)
     }
 
     fn ended(&self, common: &Common<'_>, chunk: &[&Target], answered: Result<Answer, CallError>) -> Vec<Ended> {
@@ -162,6 +172,13 @@ impl std::fmt::Debug for Vivo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vivo").field("link", &self.link).finish_non_exhaustive()
     }
+}
+
+/// The header that shows a token. One that is no header value is not sent: vivo answers for its absence.
+fn shown(token: &Token) -> Option<(HeaderName, HeaderValue)> {
+    let mut value = HeaderValue::try_from(token.value.expose()).ok()?;
+    value.set_sensitive(true);
+    Some((AUTH_TOKEN, value))
 }
 
 /// Whether a list failed for a reason that single sends do not share: its quota, or one regId that spoils it.

@@ -5,6 +5,8 @@
 //! spoils a list, phones are served one by one. Every call has a `requestId` that is the same for the same phones in every
 //! attempt.
 //!
+//! Of a single send vivo reports to an address; of a list it tells sums when it is asked.
+//!
 //! Not carried: messages without a notification (`cmd`), pictures, long texts, notification channels, sound files, and
 //! badges except for "one more" where vivo has granted it.
 
@@ -14,6 +16,7 @@ pub mod error;
 mod receipt;
 mod render;
 pub mod settings;
+mod statistics;
 mod wire;
 
 #[cfg(test)]
@@ -21,3 +24,4 @@ mod tests;
 
 pub use client::Vivo;
 pub use receipt::read as read_receipt;
+pub use statistics::StatisticsError;

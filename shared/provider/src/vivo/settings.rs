@@ -18,6 +18,12 @@ pub const SAVE_PATH: &str = "/message/saveListPayload";
 /// The path of the call for a list of two phones or more.
 pub const LIST_PATH: &str = "/message/pushToList";
 
+/// The path of the call that says what became of tasks.
+pub const STATISTICS_PATH: &str = "/report/getStatistics";
+
+/// Tasks of one question. vivo's page names no limit; ours, so that an address stays below 2 KB.
+pub const TASKS_PER_QUESTION: usize = 100;
+
 /// Most regIds of one list.
 pub const RECIPIENTS_PER_CALL: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 /// Calls that one worker keeps in flight.

@@ -120,6 +120,25 @@ async fn the_golden_request() {
 }
 
 #[tokio::test]
+async fn what_arrived_is_told_by_task_under_a_token_that_is_renewed() {
+    let scene = scene().await;
+    scene.vivo.desk.set_device("gone", "2");
+    let ended = scene.send(&plain(), &["a", "b", "gone"]).await;
+    let Outcome::Ok { vendor_id: Some(task) } = ended[0].attempt.outcome else { panic!("{ended:?}") };
+    scene.vivo.forget_tokens();
+    let told = scene.channel.arrivals(&certificate(), &[task, 7]).await.unwrap();
+    assert_eq!(told, [(task, 2)], "what vivo does not know is left out");
+    let seen = scene.stage.server.seen();
+    let asked = seen.last().unwrap();
+    assert_eq!(asked.target(), format!("/report/getStatistics?taskIds={task},7"));
+    assert!(asked.head.starts_with("GET ") && asked.head.contains("authtoken: vivo-2\r\n"), "{}", asked.head);
+    // One more than a question holds is refused whole.
+    let refused = scene.channel.arrivals(&certificate(), &[1; settings::TASKS_PER_QUESTION + 1]).await;
+    let cause = std::error::Error::source(&refused.unwrap_err()).unwrap().to_string();
+    assert_eq!(cause, "code 10045");
+}
+
+#[tokio::test]
 async fn many_phones_are_a_list_and_a_remainder_of_one_is_not() {
     // Edge case 41.
     let scene = scene().await;

@@ -115,6 +115,38 @@ fn one_or_many(value: &Value) -> &[Value] {
     }
 }
 
+/// What became of tasks.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StatisticsAnswer {
+    result: Code,
+    desc: Option<String>,
+    #[serde(default)]
+    statistics: Option<Vec<Statistics>>,
+}
+
+/// What became of one task. `receive`: devices that it came to.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Statistics {
+    #[serde(default)]
+    task_id: Value,
+    #[serde(default)]
+    receive: Value,
+}
+
+impl StatisticsAnswer {
+    /// vivo's ids of the tasks that it says something of, and how many devices each came to.
+    pub(super) fn received(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.statistics.iter().flatten().filter_map(|one| Some((number(&one.task_id)?, number(&one.receive)?)))
+    }
+}
+
+/// A number, given as a text or a number.
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
 /// The answer to the token call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -125,6 +157,18 @@ pub(super) struct AuthAnswer {
 }
 
 impl call::Answer for Answer {
+    const OK: Code = Code(0);
+
+    fn code(&self) -> Code {
+        self.result
+    }
+
+    fn words(&self) -> (&str, &str) {
+        (self.desc.as_deref().unwrap_or_default(), "")
+    }
+}
+
+impl call::Answer for StatisticsAnswer {
     const OK: Code = Code(0);
 
     fn code(&self) -> Code {
