@@ -18,6 +18,9 @@ from venv_of import ROOT, python_of
 
 NEWEST = (2, 34)
 """The glibc of Amazon Linux 2023, on which `provided.al2023` runs."""
+MOST_BYTES = 16 * 1024 * 1024
+"""A binary is fetched and mapped before its function can wake up. 11 MB is what one has; what goes far beyond has taken in
+something that it does not need."""
 SYMBOL = re.compile(r"GLIBC_(\d+)\.(\d+)")
 MACHINES = {"x86_64": "X86-64", "arm64": "AArch64"}
 
@@ -47,6 +50,8 @@ def check(folder: Path, architecture: str) -> int:
         )
         if (major, minor) > NEWEST:
             sys.exit(f"{bootstrap} needs a newer glibc than Amazon Linux 2023 has, {NEWEST[0]}.{NEWEST[1]}")
+        if bootstrap.stat().st_size > MOST_BYTES:
+            sys.exit(f"{bootstrap} has more than {MOST_BYTES} bytes")
         if MACHINES[architecture] not in machine(bootstrap):
             sys.exit(f"{bootstrap} is not for {architecture}")
     if not bootstraps:
