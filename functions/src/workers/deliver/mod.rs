@@ -246,8 +246,8 @@ impl Delivery<'_> {
     /// early as can be. Small ones wait for nobody, so a direct message does not stand behind a mass message. `None`
     /// when the invocation's time ran out meanwhile.
     async fn turn(&self, invocation: &Invocation) -> Option<Option<OwnedMutexGuard<()>>> {
-        let channel = self.context.channels().channel(self.batch.channel);
-        if self.batch.recipients.len() <= channel.limits().calls_in_flight.get() {
+        let limits = self.context.channels().channel(self.batch.channel).limits();
+        if self.batch.recipients.len() <= limits.calls_in_flight.get() * limits.recipients_per_call.get() {
             return Some(None);
         }
         let turn = self.context.turn(self.batch.channel).lock_owned();

@@ -10,12 +10,12 @@ use crate::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use crate::token::{Token, TokenHolder};
 use crate::vendor::{Ended, Push, Target, fault};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use model::certificate::ApnsCertificate;
 use model::clock::{Clock, Timestamp};
 use model::ids::DeviceToken;
 use model::outcome::Outcome;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Everything that the deliveries of one call share.
 pub(super) struct Sender<'a> {
@@ -26,6 +26,8 @@ pub(super) struct Sender<'a> {
     base_url: &'a str,
     push: &'a Push<'a, ApnsCertificate>,
     rendered: Rendered<'a>,
+    /// The generation of a token, and what it is as a header.
+    bearer: Mutex<Option<(u64, HeaderValue)>>,
 }
 
 /// Longest token that is sent. Apple's have 64 hexadecimal digits and may grow.
@@ -48,6 +50,7 @@ impl<'a> Sender<'a> {
             base_url: lines.base_url(push.certificate),
             push,
             rendered: Rendered::of(push, clock.now())?,
+            bearer: Mutex::default(),
         })
     }
 
@@ -126,21 +129,32 @@ impl<'a> Sender<'a> {
         token: Option<&Token>,
         payload: Bytes,
     ) -> Result<HttpResponse, HttpError> {
-        let url = format!("{}/3/device/{}", self.base_url, device.as_str());
-        let mut request = HttpRequest::post(url, HeaderValue::from_static("application/json"), payload);
-        request.headers.extend(self.rendered.headers());
-        let id = delivery_id(self.push.task, device);
+        let url = [self.base_url, "/3/device/", device.as_str()].concat();
+        let headers = self.rendered.headers();
+        let mut request = HttpRequest { method: Method::POST, url, headers, body: payload };
+        let id = delivery_id(self.rendered.task(), device);
         // Hexadecimal digits and hyphens, and base64 with dots: both are always header values.
         if let Ok(id) = HeaderValue::try_from(id) {
             request.headers.insert(HeaderName::from_static("apns-id"), id);
         }
-        if let Some(token) = token
-            && let Ok(mut bearer) = HeaderValue::try_from(format!("bearer {}", token.value.expose()))
-        {
-            bearer.set_sensitive(true);
+        if let Some(bearer) = token.and_then(|token| self.bearer(token)) {
             request.headers.insert(header::AUTHORIZATION, bearer);
         }
         self.http.send(request).await
+    }
+
+    /// A token as a header, made once for all that send with it.
+    fn bearer(&self, token: &Token) -> Option<HeaderValue> {
+        let mut made = self.bearer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((generation, bearer)) = &*made
+            && *generation == token.generation
+        {
+            return Some(bearer.clone());
+        }
+        let mut bearer = HeaderValue::try_from(format!("bearer {}", token.value.expose())).ok()?;
+        bearer.set_sensitive(true);
+        *made = Some((token.generation, bearer.clone()));
+        Some(bearer)
     }
 
     fn read(&self, answered: &HttpResponse, refusal: &Refusal, device: &DeviceToken) -> Ended {
@@ -155,7 +169,7 @@ impl<'a> Sender<'a> {
         let (account, outcome) = (&self.push.certificate.id, ended.attempt.outcome.label());
         let (code, reason) = (ended.attempt.vendor_code, ended.reason);
         let said: String = said.chars().take(REASON_CHARS).filter(|c| !c.is_control()).collect();
-        let apns_id = delivery_id(self.push.task, device);
+        let apns_id = delivery_id(self.rendered.task(), device);
         if ended.attempt.outcome == Outcome::Invalid {
             tracing::debug!(%account, recipient = ?device, outcome, code, reason, apns_id, "push refused");
         } else {

@@ -26,7 +26,7 @@ use jwt::Mint;
 use line::Lines;
 use model::certificate::ApnsCertificate;
 use model::clock::Clock;
-use settings::{ApnsSettings, LIMITS};
+use settings::{ApnsSettings, LIMITS, REQUESTS};
 use std::sync::Arc;
 
 pub use client::is_token;
@@ -65,7 +65,7 @@ impl Apns {
             Err(ended) => return ended.times(push.targets.len()),
         };
         let sender = &sender;
-        let mut ended = in_chunks(push.targets, LIMITS, |chunk| {
+        let mut ended = in_chunks(push.targets, REQUESTS, |chunk| {
             let target = chunk[0];
             Box::pin(async move { vec![sender.deliver(target).await] })
         })

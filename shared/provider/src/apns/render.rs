@@ -6,10 +6,10 @@ use super::settings::MAX_PAYLOAD_BYTES;
 use super::wire::{Alert, Aps, Payload};
 use crate::vendor::{Ended, Push};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use model::certificate::ApnsCertificate;
 use model::clock::Timestamp;
-use model::ids::{DeviceToken, TaskId};
+use model::ids::DeviceToken;
 use model::notification::check::COLLAPSE_ID_BYTES;
 use model::notification::shrink::{Parts, fit};
 use model::notification::{Kind, Notification, SILENT};
@@ -43,6 +43,11 @@ impl<'a> Rendered<'a> {
             }
         }
         Ok(rendered)
+    }
+
+    /// The task, as text.
+    pub(super) fn task(&self) -> &str {
+        &self.task
     }
 
     /// The headers that all devices share.
@@ -111,7 +116,9 @@ fn headers(message: &Notification, certificate: &ApnsCertificate, now: Timestamp
     let topic = HeaderValue::from_str(&certificate.bundle_id);
     let topic = topic.map_err(|_| refused(Outcome::Config, "BadTopic"))?;
     let expiration = HeaderValue::from(message.end(now).seconds().max(0));
-    let mut headers = HeaderMap::with_capacity(8);
+    // With room for the id and the token of each.
+    let mut headers = HeaderMap::with_capacity(10);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(HeaderName::from_static("apns-topic"), topic);
     headers.insert(HeaderName::from_static("apns-push-type"), HeaderValue::from_static(push_type));
     headers.insert(HeaderName::from_static("apns-priority"), HeaderValue::from_static(priority));
@@ -128,12 +135,23 @@ fn headers(message: &Notification, certificate: &ApnsCertificate, now: Timestamp
 
 /// The id of a delivery (`apns-id`): the same for every attempt, so that one search finds them all. A UUID of our own
 /// making (version 8, RFC 9562).
-pub(super) fn delivery_id(task: TaskId, token: &DeviceToken) -> String {
-    let hash = digest::digest(&digest::SHA256, format!("{task}/{}", token.as_str()).as_bytes());
+pub(super) fn delivery_id(task: &str, token: &DeviceToken) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in [task, "/", token.as_str()] {
+        context.update(part.as_bytes());
+    }
     let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.as_ref()[..16]);
+    bytes.copy_from_slice(&context.finish().as_ref()[..16]);
     bytes[6] = (bytes[6] & 0x0f) | 0x80;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex = crate::vendor::hex(&bytes);
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    let mut id = String::with_capacity(36);
+    for (n, byte) in bytes.into_iter().enumerate() {
+        if matches!(n, 4 | 6 | 8 | 10) {
+            id.push('-');
+        }
+        for half in [byte >> 4, byte & 0x0f] {
+            id.push(char::from_digit(u32::from(half), 16).unwrap_or_default());
+        }
+    }
+    id
 }

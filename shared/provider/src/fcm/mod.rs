@@ -25,7 +25,7 @@ use model::clock::Clock;
 use model::outcome::Outcome;
 use oauth::TokenCall;
 use render::Rendered;
-use settings::{FcmSettings, LIMITS};
+use settings::{FcmSettings, LIMITS, REQUESTS};
 use std::sync::Arc;
 
 /// The channel.
@@ -80,7 +80,7 @@ impl Fcm {
             account: &push.certificate.id,
             rendered: Rendered::of(&push, self.clock.now()),
         };
-        let mut ended = in_chunks(push.targets, LIMITS, |chunk| {
+        let mut ended = in_chunks(push.targets, REQUESTS, |chunk| {
             let target = chunk[0];
             Box::pin(async move { vec![sender.deliver(target).await] })
         })

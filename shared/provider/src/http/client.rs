@@ -3,7 +3,7 @@
 use super::connect::{Connector, Guard};
 use super::error::{HttpError, Refusal};
 use super::guard::{self, Forbidden};
-use super::request::{HttpRequest, HttpResponse};
+use super::request::{HttpRequest, HttpResponse, named};
 use super::retry_after;
 use super::trust::Trust;
 use bytes::Bytes;
@@ -133,25 +133,41 @@ impl HttpClient {
         request: HttpRequest,
         exchange: impl AsyncFnOnce(Request<Full<Bytes>>) -> Result<T, Failure>,
     ) -> Result<T, HttpError> {
-        let name = request.redacted();
+        // What errors call it is made when there is one.
+        let (method, url) = (request.method.clone(), request.url.clone());
+        let name = || named(&method, &url);
         let mut prepared = match self.prepare(request) {
             Ok(prepared) => prepared,
-            Err(refusal) => return Err(HttpError::BadUrl { request: name, refusal }),
+            Err(refusal) => return Err(HttpError::BadUrl { request: name(), refusal }),
         };
         let captured = capture_connection(&mut prepared);
         match tokio::time::timeout(self.0.settings.total_timeout, exchange(prepared)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(failure)) => Err(self.explain(name, failure)),
+            Ok(Err(failure)) => Err(self.explain(name(), failure)),
             // A request is given to a connection before its first byte is written: without one, nothing went out.
             Err(_) if captured.connection_metadata().is_none() => {
-                Err(HttpError::Unsent { request: name, cause: "connecting took too long".into() })
+                Err(HttpError::Unsent { request: name(), cause: "connecting took too long".into() })
             }
-            Err(_) => Err(HttpError::Unknown { request: name, cause: "the answer took too long".into() }),
+            Err(_) => Err(HttpError::Unknown { request: name(), cause: "the answer took too long".into() }),
         }
     }
 
     fn prepare(&self, request: HttpRequest) -> Result<Request<Full<Bytes>>, Refusal> {
-        let url = Url::parse(&request.url).map_err(|_| Refusal::Malformed)?;
+        let uri = match self.0.guard {
+            None => plain(&request.url).map_or_else(|| self.checked(&request.url), Ok)?,
+            Some(_) => self.checked(&request.url)?,
+        };
+        let mut prepared = Request::new(Full::new(request.body));
+        *prepared.method_mut() = request.method;
+        *prepared.uri_mut() = uri;
+        *prepared.headers_mut() = request.headers;
+        prepared.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
+        Ok(prepared)
+    }
+
+    /// A URL as browsers read it, if this client may call it.
+    fn checked(&self, url: &str) -> Result<Uri, Refusal> {
+        let url = Url::parse(url).map_err(|_| Refusal::Malformed)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Refusal::Scheme);
         }
@@ -162,13 +178,7 @@ impl HttpClient {
         if self.0.guard.as_ref().is_some_and(|exceptions| exceptions.is_empty()) && guard::is_forbidden_host(&url) {
             return Err(Refusal::Address);
         }
-        let uri: Uri = url[..url::Position::AfterQuery].parse().map_err(|_| Refusal::Malformed)?;
-        let mut prepared = Request::new(Full::new(request.body));
-        *prepared.method_mut() = request.method;
-        *prepared.uri_mut() = uri;
-        *prepared.headers_mut() = request.headers;
-        prepared.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
-        Ok(prepared)
+        url[..url::Position::AfterQuery].parse().map_err(|_| Refusal::Malformed)
     }
 
     async fn head(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
@@ -271,6 +281,19 @@ const PING_TIMEOUT: Duration = Duration::from_secs(3);
 /// that takes few, as Apple's does at first.
 const FIRST_STREAMS: usize = 1;
 
+/// `url` as it stands, if there is nothing in it that a reading as browsers do it would change: for the addresses of our own
+/// settings, which are called thousands of times a second.
+fn plain(url: &str) -> Option<Uri> {
+    let is_plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b':' | b'-' | b'_' | b'.' | b'=' | b'&' | b'?')
+    };
+    let (scheme, rest) = url.split_once("://")?;
+    let is_known = matches!(scheme, "http" | "https") && !rest.is_empty() && !rest.starts_with(['/', '?', ':']);
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let is_lower = !host.bytes().any(|byte| byte.is_ascii_uppercase());
+    (is_known && is_lower && rest.bytes().all(is_plain) && !rest.contains("/.")).then(|| url.parse().ok())?
+}
+
 fn pool(settings: &HttpSettings, connector: &Connector, http2_only: bool) -> Pool {
     let mut builder = Client::builder(TokioExecutor::new());
     if http2_only {
@@ -321,6 +344,36 @@ fn root_cause(error: &(dyn Error + 'static)) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plain_url_is_what_a_browser_reads() {
+        for url in [
+            "https://api.push.apple.com/3/device/00ff",
+            "http://127.0.0.1:8081/fcm/v1/projects/a-b.c/messages:send",
+            "https://api.weixin.qq.com/cgi-bin/message/template/send?access_token=a_b-C&x=1",
+        ] {
+            let read = Url::parse(url).unwrap();
+            let uri: Uri = read[..url::Position::AfterQuery].parse().unwrap();
+            assert_eq!(plain(url), Some(uri), "{url}");
+        }
+        for url in [
+            "https://user:secret@example.com/",
+            "ftp://example.com/",
+            "https:///a",
+            "https://example.com/a/../b",
+            "https://example.com/./b",
+            "https://example.com/a#b",
+            "https://exämple.com/",
+            "https://example.com/a b",
+            "HTTPS://example.com/",
+            "https://Example.com/",
+            "https://[::1]/",
+            "example.com/a",
+            "",
+        ] {
+            assert_eq!(plain(url), None, "{url}");
+        }
+    }
     use crate::testing::server::{Reply, Server};
 
     /// The connection itself is seconds old by the process's own clock, which may stand still while it is frozen.

@@ -45,8 +45,13 @@ impl HttpRequest {
 
     /// Method and URL without query: what may be logged.
     pub fn redacted(&self) -> String {
-        format!("{} {}", self.method, redacted(&self.url))
+        named(&self.method, &self.url)
     }
+}
+
+/// What errors and logs call a request: method and URL without query.
+pub(super) fn named(method: &Method, url: &str) -> String {
+    format!("{method} {}", redacted(url))
 }
 
 impl fmt::Debug for HttpRequest {
