@@ -1,6 +1,6 @@
 # Two commands do it all: `cargo run` for the product on this machine, `make test` for every test.
 
-.PHONY: test deployed package lint docs kill live
+.PHONY: test deployed package lint docs kill live bench
 
 # What the tests run is built first: the program itself, and every function. `--workspace` gives all of it one set of features,
 # so that no dependency is built twice.
@@ -39,3 +39,9 @@ DEVICES ?= 10000
 live:
 	cargo build --workspace --bins
 	target/debug/live --devices $(DEVICES)
+
+# What a message costs, how fast it goes and how much memory it takes: a table, bench.json and docs/performance.md. At most a
+# quarter of an hour once it is built; the build in release takes about as long on two processors. QUICK=1: a minute or two.
+bench:
+	cargo build --release -p tuisong-bench
+	target/release/bench all

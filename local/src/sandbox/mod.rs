@@ -47,6 +47,7 @@ pub use self::faults::{Effect, Fault, FaultError, FaultOperation, Faults};
 use self::inbox::Inbox;
 pub use self::inbox::{MAX_PAGE_MESSAGES, Message};
 use self::phones::Phones;
+pub use self::phones::keys;
 pub use self::wechat::FINISH_AFTER;
 use self::wechat::{Endings, Wechat};
 pub use self::wechat::{MassAnswer, Opening, ServerConfiguration, TokenFetches, WechatControls};

@@ -18,7 +18,7 @@ pub(super) const fn no_account() -> fcm::Account {
 }
 
 /// The authentication key as Apple keeps it; `None` for a client certificate, which is shown in the handshake.
-pub(super) fn of_apple(key: &ApnsKey) -> Option<apns::Key> {
+pub fn of_apple(key: &ApnsKey) -> Option<apns::Key> {
     let ApnsKey::Token { key_id, team_id, private_key } = key else { return None };
     let pair = pkcs8(private_key.expose())
         .and_then(|der| EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der, &SystemRandom::new()).ok());
@@ -27,7 +27,7 @@ pub(super) fn of_apple(key: &ApnsKey) -> Option<apns::Key> {
 }
 
 /// The service account as Google keeps it.
-pub(super) fn of_google(account: &ServiceAccount) -> fcm::Account {
+pub fn of_google(account: &ServiceAccount) -> fcm::Account {
     let pair = pkcs8(account.private_key.expose()).and_then(|der| RsaKeyPair::from_pkcs8(&der).ok());
     let public_key = pair.map(|pair| pair.public().as_ref().to_vec()).unwrap_or_default();
     fcm::Account { client_email: account.client_email.clone(), public_key }

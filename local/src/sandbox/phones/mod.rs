@@ -14,7 +14,7 @@
 //! and so on; for Huawei and Xiaomi any code makes the token a dead one).
 
 mod codes;
-mod keys;
+pub mod keys;
 mod receipts;
 mod requests;
 
