@@ -125,7 +125,7 @@ fn batches(channel: ChannelKind, task: u64, done: u64, count: usize, now: Timest
         .map(|(recipients, number)| {
             let batch = batch(channel, TaskId::new(task), number, recipients.to_vec(), now);
             // Strings and numbers: this cannot fail, and an empty body would be refused.
-            serde_json::to_string(&BatchMessage::DeliverV1(batch)).unwrap_or_default()
+            serde_json::to_string(&BatchMessage::DeliverV1(Box::new(batch))).unwrap_or_default()
         })
         .collect()
 }
@@ -210,7 +210,9 @@ mod tests {
         for channel in CHANNELS {
             let messages = batches(channel, FIRST_TASK, 0, 5_000, now);
             assert_eq!(messages.len(), MESSAGES);
-            let BatchMessage::DeliverV1(batch) = serde_json::from_str(&messages[9]).unwrap();
+            let BatchMessage::DeliverV1(batch) = serde_json::from_str(&messages[9]).unwrap() else {
+                panic!("no batch")
+            };
             assert_eq!((batch.recipients.len(), batch.recipients[0].slot, batch.channel), (500, 4_500, channel));
         }
     }
