@@ -41,7 +41,10 @@ live:
 	target/debug/live --devices $(DEVICES)
 
 # What a message costs, how fast it goes and how much memory it takes: a table, bench.json and docs/performance.md. At most a
-# quarter of an hour once it is built; the build in release takes about as long on two processors. QUICK=1: a minute or two.
+# quarter of an hour once everything is built; building every function in release takes longer than that on two processors.
+# QUICK=1: small sizes. Other clients that cannot be installed are left out, and that is said aloud.
 bench:
 	cargo build --release -p tuisong-bench
+	cargo build --release -p tuisong-functions --bins --example hello
+	-tests/bench/peers/run --install
 	target/release/bench all
