@@ -45,6 +45,6 @@ live:
 # QUICK=1: small sizes. Other clients that cannot be installed are left out, and that is said aloud.
 bench:
 	cargo build --release -p tuisong-bench
-	cargo build --release -p tuisong-functions --bins --example hello
+	tests/bench/waking/run --build
 	-tests/bench/peers/run --install
 	target/release/bench all

@@ -31,6 +31,8 @@ DELIVER = "deliver"
 TIMES_HELLO = {DELIVER: 3.0}
 """How much longer than the hello-world function a function may take to wake up, if not `ENDPOINT_TIMES_HELLO`."""
 ENDPOINT_TIMES_HELLO = 2.0
+SOME = ["wxpusher-send", "mobile-notify", "fanout", DELIVER]
+"""Enough for a quick look: each takes about a minute of CPU to build."""
 
 
 @dataclass
@@ -47,10 +49,11 @@ class Waking:
         return statistics.median(self.inits_ms)
 
 
-def build(target: Path) -> Path:
+def build(target: Path, only: list[str] | None) -> Path:
     """The release binaries and the hello-world function; the folder they are in."""
-    command = ["cargo", "build", "--release", "--package", "tuisong-functions", "--bins", "--example", HELLO]
-    subprocess.run([*command, "--target-dir", target], cwd=ROOT, check=True)
+    binaries = [word for name in only for word in ("--bin", name)] if only else ["--bins"]
+    command = ["cargo", "build", "--release", "--package", "tuisong-functions", *binaries, "--example", HELLO]
+    subprocess.run([*command, "--target-dir", str(target)], cwd=ROOT, check=True)
     return target / "release"
 
 
@@ -125,9 +128,12 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="tests/bench/waking/run", description=__doc__)
     parser.add_argument("--target-dir", type=Path, default=ROOT / "target", help="where cargo builds")
+    parser.add_argument("--build", action="store_true", help="build and end: that is not to be timed")
     parser.add_argument("--no-build", action="store_true", help="measure what was built before")
-    parser.add_argument("--starts", type=int, default=5 if os.environ.get("QUICK") else 20, help="per binary")
-    parser.add_argument("--only", nargs="*", help="only these functions, beside the hello-world one")
+    quick = bool(os.environ.get("QUICK"))
+    parser.add_argument("--starts", type=int, default=5 if quick else 20, help="per binary")
+    some = SOME if quick else None
+    parser.add_argument("--only", nargs="*", default=some, help="only these functions, beside the hello-world one")
     parser.add_argument("--no-instructions", action="store_true", help="leave callgrind out")
     parser.add_argument("--keep", type=Path, help="keep logs and what callgrind counted in this folder")
     arguments = parser.parse_args()
@@ -136,7 +142,9 @@ def main() -> int:
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="waking-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        binaries = target / "release" if arguments.no_build else build(target)
+        binaries = target / "release" if arguments.no_build else build(target, arguments.only)
+        if arguments.build:
+            return 0
         wakings = [Waking(woken) for woken in functions(binaries, arguments.only)]
         measure(children, wakings, arguments.starts, folder)
         if not arguments.no_instructions:
