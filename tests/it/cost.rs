@@ -180,7 +180,7 @@ async fn a_push_to_ten_thousand_openids_takes_thirty_write_units_per_thousand() 
     assert_eq!(answer.status.as_u16(), 200, "accepted in one request: {}", answer.text);
     let id = answer.headers["x-push-id"].to_str().expect("an id").to_owned();
     support::until_within(std::time::Duration::from_secs(300), "10,000 templates", || async {
-        town.inbox().len() >= 10_001
+        town.arrived() >= 10_001
     })
     .await;
     let outcome = || async { town.api.send(http::Method::GET, &format!("{path}/{id}"), &headers, "").await.json() };
@@ -188,7 +188,7 @@ async fn a_push_to_ten_thousand_openids_takes_thirty_write_units_per_thousand() 
     support::until("the end", || async { outcome().await["state"] == "done" }).await;
     let outcome = outcome().await;
     assert_eq!(outcome["counts"]["sent"], 10_000, "{}", outcome["counts"]);
-    assert_eq!(town.inbox().len(), 10_001, "nobody twice");
+    assert_eq!(town.arrived(), 10_001, "nobody twice");
     let per_thousand = cost.writes / 10.0;
     assert!(per_thousand <= 30.0, "{per_thousand} write units per 1,000: {cost:?}");
     assert_eq!(cost.puts, 1, "the openids: {cost:?}");

@@ -39,7 +39,7 @@ async fn row_72_a_spent_quota_is_waited_out_until_midnight_in_beijing() {
     release_due(&town).await;
     quiet(&town).await;
     assert_eq!(sends(&town), called, "no call before midnight");
-    assert_eq!(town.inbox().len(), 1);
+    assert_eq!(town.arrived(), 1);
     for &id in sent.messages.iter().chain(&later.messages) {
         assert_ne!(town.status(id).await, 4, "held, not failed");
     }
@@ -113,7 +113,7 @@ async fn a_probe_risks_one_recipient() {
 
     town.stack.sandbox().faults().clear();
     minutes(&town, 15).await;
-    until("the others", || async { town.inbox().len() == 2 }).await;
+    until("the others", || async { town.arrived() == 2 }).await;
     town.inbox_of(2).await;
     assert_eq!(gate(&town, &account()).await, Gate::Closed);
     town.close().await;

@@ -148,7 +148,7 @@ async fn counters_are_exact_whoever_finishes_at_once() {
     work(&town).await;
 
     let shown: BTreeSet<String> = receivers(&town, "fifty").into_iter().collect();
-    assert_eq!((shown.len(), town.inbox().len()), (200, 200));
+    assert_eq!((shown.len(), town.arrived()), (200, 200));
     let tally = tally(&town, sent.task, shard(0)).await;
     assert_eq!((tally.sent(), tally.total()), (200, 200));
     minutes(&town, 5).await;

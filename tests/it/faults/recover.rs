@@ -107,7 +107,7 @@ async fn a_task_found_after_its_life_ends_as_expired() {
     town.stack.advance(Duration::from_secs(30 * 3600));
     recover(&town).await.expect("a run");
     work(&town).await;
-    assert_eq!(town.inbox().len(), 0);
+    assert_eq!(town.arrived(), 0);
     for id in sent.messages {
         assert_eq!(town.status(id).await, 4);
     }
@@ -176,7 +176,7 @@ async fn a_call_that_failed_does_not_count() {
     // Its hint is dropped once it is too old to have overtaken anything.
     minutes(&town, 5).await;
     work(&town).await;
-    assert_eq!(town.inbox().len(), 0);
+    assert_eq!(town.arrived(), 0);
     town.close().await;
 }
 

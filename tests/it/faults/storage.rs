@@ -187,11 +187,11 @@ async fn what_a_batch_call_leaves_undone_is_done_later() {
     inject(&town, AwsFault::new("s3", "GetObject", error(500, "InternalError")).times(TRIES));
     let uids: Vec<String> = (1..=crowd).map(|n| crowd_uid(n).as_str().to_owned()).collect();
     let sent = Accepted::of(&town.send(json!({ "content": "wide", "uids": uids })).await.targets());
-    until("everybody", || async { town.inbox().len() >= 1000 }).await;
+    until("everybody", || async { town.arrived() >= 1000 }).await;
     quiet(&town).await;
     let mut shown = receivers(&town, "wide");
     shown.dedup();
-    assert_eq!((shown.len(), town.inbox().len()), (1000, 1000));
+    assert_eq!((shown.len(), town.arrived()), (1000, 1000));
     assert_eq!(tally(&town, sent.task, Part::Direct).await.sent(), crowd);
     // The last id lies in the last of many blocks, which only a pointer leads back from.
     for id in [sent.messages[0], sent.messages[999]] {

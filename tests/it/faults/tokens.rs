@@ -89,13 +89,13 @@ async fn row_28_a_hundred_workers_that_meet_42001_together_fetch_once() {
         until("everybody", || async {
             let again = take(&town, BATCHES).await;
             assert!(serve_in(&instances[0], "deliver", Duration::from_secs(60), &again).await.is_empty());
-            town.inbox().len() as u64 >= WORKERS * (before + 1)
+            town.arrived() as u64 >= WORKERS * (before + 1)
         })
         .await;
         assert_eq!(depth(&town, BATCHES).await, 0, "{round}");
         assert_eq!(wechat(&town).token_fetches().stable, before + 1, "{round}");
     }
-    assert_eq!(town.inbox().len() as u64, 2 * WORKERS);
+    assert_eq!(town.arrived() as u64, 2 * WORKERS);
     assert_eq!(sends(&town), 3 * WORKERS, "in the second round each was refused once");
     town.close().await;
 }
@@ -152,19 +152,19 @@ async fn where_only_the_refresher_may_fetch_messages_wait_for_it() {
     assert_eq!(fetched(&town), 1);
     town.stack.advance(2 * ROUND);
     assert!(serve(&town, "deliver", &first).await.is_empty());
-    assert_eq!(town.inbox().len(), 1);
+    assert_eq!(town.arrived(), 1);
 
     wechat(&town).expire_tokens();
     let second = batch(&town, "after it was refused").await;
     assert!(serve(&town, "deliver", &second).await.is_empty());
-    assert_eq!((fetched(&town), town.inbox().len()), (1, 1), "refused, and asked for no other");
+    assert_eq!((fetched(&town), town.arrived()), (1, 1), "refused, and asked for no other");
     assert_eq!(gate(&town, &account()).await, Gate::Closed, "waiting for a token is no reason for a breaker");
     refresh().await;
     refresh().await;
     assert_eq!(fetched(&town), 2, "one report, one token");
     town.stack.advance(2 * ROUND);
     assert!(serve(&town, "deliver", &second).await.is_empty());
-    assert_eq!((fetched(&town), town.inbox().len()), (2, 2));
+    assert_eq!((fetched(&town), town.arrived()), (2, 2));
     town.close().await;
 }
 

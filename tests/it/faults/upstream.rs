@@ -137,7 +137,7 @@ async fn a_call_that_hangs_holds_up_nobody_else() {
     let started = Instant::now();
     let slow = direct(&town, "slow", &[1, 2, 3]).await;
     let other = direct(&town, "other", &[2]).await;
-    until("everybody else", || async { town.inbox().len() == 3 }).await;
+    until("everybody else", || async { town.arrived() == 3 }).await;
     town.status_of(other.messages[0], 3).await;
     assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
     assert_eq!(receivers(&town, "slow"), [openid(2), openid(3)]);

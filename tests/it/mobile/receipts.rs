@@ -20,7 +20,7 @@ async fn pushed() -> (Town, u64) {
     let town = Town::with(Options::for_tests()).await;
     town.stack.sandbox().report_after(None);
     let task = accepted(&town, &json!({ "audience": "all", "message": message() })).await;
-    until_within(PATIENCE, "everybody has it", || async { town.inbox().len() >= 21 }).await;
+    until_within(PATIENCE, "everybody has it", || async { town.arrived() >= 21 }).await;
     until_within(PATIENCE, "it is counted", || async { counter(&town, task, "huawei_sent").await == 3 }).await;
     (town, task)
 }

@@ -49,13 +49,13 @@ async fn push_row_61_a_finished_batch_that_comes_again_calls_no_vendor() {
     bring().await;
     let (counters, calls) = (detail(&town, task).await, vendor_calls(&town).await);
     assert!(calls.iter().all(Value::is_object), "every vendor was called: {calls:?}");
-    assert_eq!((town.inbox().len(), &counters["vivo_sent"], &counters["apns_sent"]), (21, &json!(3), &json!(3)));
+    assert_eq!((town.arrived(), &counters["vivo_sent"], &counters["apns_sent"]), (21, &json!(3), &json!(3)));
     let written = town.stack.aws().calls.of("dynamodb", "PutItem", "TasksTable").count;
     for _ in 0..2 {
         bring().await;
     }
     assert_eq!(vendor_calls(&town).await, calls);
-    assert_eq!((town.inbox().len(), detail(&town, task).await), (21, counters));
+    assert_eq!((town.arrived(), detail(&town, task).await), (21, counters));
     assert_eq!(
         town.stack.aws().calls.of("dynamodb", "PutItem", "TasksTable").count,
         written,

@@ -31,7 +31,7 @@ async fn who_is_online_gets_the_message_and_no_vendor_does() {
     socket.acknowledge(&[task, task]).await;
     counted(&town, task, "mxpush", [1, 1, 1]).await;
     assert_eq!(counters(&town, task, "huawei").await, [0, 0, 0]);
-    assert_eq!(town.inbox().len(), 0, "no vendor was called");
+    assert_eq!(town.arrived(), 0, "no vendor was called");
     assert_eq!(socket.hear_within(GRACE).await, None, "once is enough");
     town.close().await;
 }
@@ -65,7 +65,7 @@ async fn r11_who_is_offline_and_may_only_be_reached_here_gets_nothing_and_is_a_t
     counted(&town, task, "mxpush", [1, 0, 0]).await;
     assert_eq!(counters(&town, task, "huawei").await, [0, 0, 0]);
     tokio::time::sleep(GRACE).await;
-    assert_eq!((town.inbox().len(), posts(&town)), (0, 0));
+    assert_eq!((town.arrived(), posts(&town)), (0, 0));
     let (_, welcome) = Socket::device(&town.stack.socket_url(), mobile::APP, &token(1)).await;
     assert_eq!(welcome["messages"], json!([]), "what was not sent is not offered");
     town.close().await;

@@ -25,7 +25,7 @@ async fn throttling_and_trouble_are_tried_again() {
         counted(&town, task, "mxpush", [1, 1, 0]).await;
         assert_eq!(town.stack.aws().faults.pending(), 0);
     }
-    assert_eq!(town.inbox().len(), 0, "no vendor was called");
+    assert_eq!(town.arrived(), 0, "no vendor was called");
     town.close().await;
 }
 

@@ -41,7 +41,7 @@ async fn a_browser_gets_the_message_while_it_is_connected_and_the_vendor_does_af
     let online = notify(&town, phones(&[1]), Value::Null, "<b>在线</b>的消息").await;
     shows("<b>在线</b>的消息").await;
     counted(&town, online, "mxpush", [1, 1, 1]).await;
-    assert_eq!(town.inbox().len(), 0, "no vendor was called");
+    assert_eq!(town.arrived(), 0, "no vendor was called");
     let bubbles = "return document.querySelectorAll('.bubble').length";
     assert_eq!(browser.run(bubbles).await, json!(1));
 
@@ -105,7 +105,7 @@ async fn the_page_of_the_docs_works_as_it_stands() {
     let shows = || async { browser.run(WORDS).await.as_str().is_some_and(|text| text.contains("照抄的页面")) };
     until("the message on the page", shows).await;
     counted(&town, task, "mxpush", [1, 1, 1]).await;
-    assert_eq!(town.inbox().len(), 0, "no vendor was called");
+    assert_eq!(town.arrived(), 0, "no vendor was called");
     browser.close().await;
     server.abort();
     town.close().await;

@@ -36,7 +36,7 @@ async fn upload_bind_send_to_one_to_three_to_nobody_and_to_all() {
         ("voice", json!({ "media_id": voice })),
         ("news", json!({ "articles": [card] })),
     ];
-    let mut arrived = town.inbox().len();
+    let mut arrived = town.arrived();
     for (kind, part) in &parts {
         for (to, reached) in [("user1", 1), ("user1,user2,user3", 3), ("user1,nobody", 1)] {
             let sent = portal.send(to, kind, part.clone()).await;

@@ -61,7 +61,7 @@ async fn what_is_wrong_with_a_push_is_said_and_nothing_is_kept() {
     assert_eq!(patch.status.as_u16(), 405);
     let calls = shop.town.stack.aws().calls.snapshot();
     let sends = calls.iter().filter(|call| call.service == "sqs" && call.operation == "SendMessage").count();
-    assert_eq!((sends, shop.town.inbox().len()), (0, 0), "nothing is queued");
+    assert_eq!((sends, shop.town.arrived()), (0, 0), "nothing is queued");
     shop.town.close().await;
 }
 

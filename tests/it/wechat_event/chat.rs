@@ -243,7 +243,7 @@ async fn what_waits_for_who_left_is_not_delivered() {
     town.status_of(id, 2).await;
     acts(&town, &first(), json!({ "event": "unsubscribe" })).await;
     town.status_of(id, 4).await;
-    assert_eq!(town.inbox().len(), 0);
+    assert_eq!(town.arrived(), 0);
     town.close().await;
 }
 

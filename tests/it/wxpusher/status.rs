@@ -28,7 +28,7 @@ async fn row_35_a_message_is_waiting_right_after_it_was_sent_and_then_sent() {
     // Once for the task and its first part, once for the other part.
     work_all(&town).await;
     work_all(&town).await;
-    assert_eq!(town.inbox().len(), 4);
+    assert_eq!(town.arrived(), 4);
     for id in &ids {
         let sent = r#"{"code":1000,"msg":"发送成功","data":3,"success":true}"#;
         assert_eq!(text(&town, &format!("/api/send/query/{id}")).await, sent);
@@ -47,7 +47,7 @@ async fn row_35_a_message_is_never_missing_while_it_is_under_way() {
         seen.push(town.status(id).await);
     }
     assert!(seen.iter().all(|state| (1..=3).contains(state)) && seen.is_sorted(), "{seen:?}");
-    assert_eq!(town.inbox().len(), 3, "3 is said only when everybody has it");
+    assert_eq!(town.arrived(), 3, "3 is said only when everybody has it");
     town.close().await;
 }
 
@@ -62,7 +62,7 @@ async fn a_topic_is_under_way_until_its_last_follower_was_served() {
         r#"{"code":1000,"msg":"发送中","data":2,"success":true}"#
     );
     town.status_of(id, 3).await;
-    assert_eq!(town.inbox().len(), 3);
+    assert_eq!(town.arrived(), 3);
     town.close().await;
 }
 

@@ -44,7 +44,7 @@ async fn a_topic_whose_followers_are_all_skipped_ends_as_sent() {
     }
     let id = town.send(json!({ "content": "x", "topicIds": [1] })).await.message_id();
     town.status_of(id, 3).await;
-    assert_eq!(town.inbox().len(), 0);
+    assert_eq!(town.arrived(), 0);
     town.close().await;
 }
 

@@ -132,7 +132,7 @@ async fn row_09_a_topic_without_followers_ends_as_sent() {
     let body = json!({ "appToken": seed::OTHER_TOKEN, "content": "x", "topicIds": [2] });
     let id = town.api.post("/api/send/message", &body).await.message_id();
     town.status_of(id, 3).await;
-    assert_eq!(town.inbox().len(), 0);
+    assert_eq!(town.arrived(), 0);
     town.close().await;
 }
 
