@@ -34,6 +34,8 @@ class Cloud:
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
             "LAMBDA_STRICT": "0",
+            # The emulator is found wherever this was started.
+            "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
             "TMPDIR": str(temporary),
         }
         self._process = children.start([sys.executable, "-m", "deployed.emulator"], environment, self.log)
