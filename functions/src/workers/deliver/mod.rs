@@ -17,7 +17,7 @@
 //! find everybody served closes the batch. Where the vendor does not recognise repeats, a copy is sent under a claim:
 //! of two at the same moment one waits.
 //!
-//! A vendor that names no devices to which a message came is asked for its sums some time later ([`arrivals`]).
+//! A vendor that names no devices to which a message came is asked for its sums some time later (`arrivals`).
 
 mod arrivals;
 mod legs;

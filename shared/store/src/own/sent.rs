@@ -88,7 +88,7 @@ impl Outbox {
 
 impl Waiting {
     /// What the device was sent and has not acknowledged, oldest first, and whether there is more than `limit`, or may be:
-    /// at most [`MOST_PAGES`] pages are looked through.
+    /// at most four pages of a megabyte are looked through.
     pub async fn offers(
         &self,
         app: &MobileAppId,
