@@ -5,7 +5,7 @@
 
 use crate::Failure;
 use crate::deliver::{Measured, apns_token};
-use crate::process::{cpu, peak_memory, say};
+use crate::process::{cpu, peak_memory};
 use crate::vendors::Vendors;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -41,14 +41,7 @@ pub async fn run(vendors: &Vendors, count: u64) -> Result<(), Failure> {
         send_all(&sender, requests).await?;
         used += cpu() - before;
     }
-    say(&serde_json::to_value(Measured {
-        deliveries: count,
-        cpu_s: used.as_secs_f64(),
-        wall_s: started.elapsed().as_secs_f64(),
-        peak_bytes: peak_memory(),
-        idle_bytes,
-    })?);
-    Ok(())
+    Measured::say(count, used, started, idle_bytes)
 }
 
 type Ready = Request<Full<Bytes>>;

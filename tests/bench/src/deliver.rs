@@ -70,6 +70,18 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Says what the run of this process came to that began at `started`.
+    pub fn say(deliveries: u64, used: Duration, started: Instant, idle_bytes: u64) -> Result<(), Failure> {
+        say(&serde_json::to_value(Self {
+            deliveries,
+            cpu_s: used.as_secs_f64(),
+            wall_s: started.elapsed().as_secs_f64(),
+            peak_bytes: peak_memory(),
+            idle_bytes,
+        })?);
+        Ok(())
+    }
+
     /// Deliveries that a CPU second makes.
     pub fn per_cpu_second(&self) -> f64 {
         self.deliveries as f64 / self.cpu_s
@@ -94,14 +106,7 @@ pub async fn run(cloud: &Cloud, channel: ChannelKind, count: u64) -> Result<(), 
         used += cpu() - before;
         deliveries += some as u64;
     }
-    say(&serde_json::to_value(Measured {
-        deliveries,
-        cpu_s: used.as_secs_f64(),
-        wall_s: started.elapsed().as_secs_f64(),
-        peak_bytes: peak_memory(),
-        idle_bytes,
-    })?);
-    Ok(())
+    Measured::say(deliveries, used, started, idle_bytes)
 }
 
 async fn invoke(deliver: Function, context: &Arc<Context>, messages: Vec<String>) -> Result<(), Failure> {

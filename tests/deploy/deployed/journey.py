@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from .processes import Failure, Json, http, require, wait_for
+from .command import command
+from .processes import Json, http, require, wait_for
 
 ACCOUNT = "wx00000000000000d1"
 SERVER_CONFIGURATION = {
@@ -300,23 +301,17 @@ def be_blocked_removed_and_come_back(journey: Journey, developer: Developer, app
     require(again != record, "the record is the old one")
 
 
-def main() -> int:
-    """The command. With a fifth argument, what nobody may find in a log is written to that file, one a line."""
-    url, vendors, admin_token, port, *secrets = sys.argv[1:]
+def walk(arguments: list[str], secrets: list[str]) -> str:
+    """The command: listens for callbacks on the port that is the last argument."""
+    url, vendors, admin_token, port = arguments
     developer = Developer(int(port))
     journey = Journey(url, vendors, admin_token)
     try:
-        print(run(journey, developer))
-    except Failure as failure:
-        print(f"journey: {failure}", file=sys.stderr)
-        return 1
+        return run(journey, developer)
     finally:
         developer.close()
-        for file in secrets:
-            with open(file, "a", encoding="utf-8") as written:
-                written.writelines(f"{secret}\n" for secret in journey.secrets)
-    return 0
+        secrets += journey.secrets
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command("journey", "URL SANDBOX TOKEN PORT", walk))

@@ -16,6 +16,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from .command import command
 from .processes import Failure, Json, http, require, wait_for
 
 APP = "demo"
@@ -260,21 +261,5 @@ def on_time(day: Day) -> None:
     require(day.counters(task)["huawei_target"] == 1, "the message for later has no target")
 
 
-def main() -> int:
-    """The command. With a third argument, what nobody may find in a log is written to that file, one a line."""
-    url, vendors, *files = sys.argv[1:]
-    secrets: list[str] = []
-    try:
-        print(run(url, vendors, secrets))
-    except Failure as failure:
-        print(f"mobile: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        for file in files:
-            with open(file, "a", encoding="utf-8") as written:
-                written.writelines(f"{secret}\n" for secret in secrets)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command("mobile", "URL SANDBOX", lambda given, secrets: run(given[0], given[1], secrets)))

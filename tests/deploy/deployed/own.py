@@ -19,6 +19,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, RejectConnection, Request, TextMessage
 from wsproto.utilities import RemoteProtocolError
 
+from .command import command
 from .processes import Failure, Json, http, require, wait_for
 
 APP = "demo"
@@ -212,4 +213,4 @@ def away(back_end: BackEnd, socket_url: str) -> None:
 
 
 if __name__ == "__main__":
-    print(run(*sys.argv[1:4]))
+    sys.exit(command("own", "URL SOCKET SANDBOX", lambda given, _: run(*given)))

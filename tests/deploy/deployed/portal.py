@@ -18,8 +18,9 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .command import command
 from .journey import ACCOUNT, enter_in_console
-from .processes import Failure, Json, http, require, wait_for
+from .processes import Json, http, require, wait_for
 
 PATIENCE = 60.0
 """Seconds that a message is waited for: functions may have to start."""
@@ -361,21 +362,5 @@ def write_to_all(portal: Portal, uploads: Uploads) -> None:
             require(portal.shown(one["thumb_media_id"]).startswith(b"\xff\xd8\xff"), "a thumb is no JPEG")
 
 
-def main() -> int:
-    """The command. With a fourth argument, what nobody may find in a log is written to that file, one a line."""
-    url, vendors, admin_token, *files = sys.argv[1:]
-    secrets: list[str] = []
-    try:
-        print(run(url, vendors, admin_token, secrets))
-    except Failure as failure:
-        print(f"portal: {failure}", file=sys.stderr)
-        return 1
-    finally:
-        for file in files:
-            with open(file, "a", encoding="utf-8") as written:
-                written.writelines(f"{secret}\n" for secret in secrets)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command("portal", "URL SANDBOX TOKEN", lambda given, secrets: run(given[0], given[1], given[2], secrets)))

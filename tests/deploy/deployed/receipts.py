@@ -17,6 +17,7 @@ import sys
 import time
 import urllib.parse
 
+from .command import command
 from .mobile import CHANNELS, DEMO_DEVICES, REPORTING, Day, each
 from .processes import Json, http, require
 
@@ -113,4 +114,4 @@ def lose_and_find(day: Day, arrived: list[Json]) -> None:
 
 
 if __name__ == "__main__":
-    print(run(sys.argv[1], sys.argv[2]))
+    sys.exit(command("receipts", "URL SANDBOX", lambda given, _: run(*given)))

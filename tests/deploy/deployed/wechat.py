@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.parse
 
+from .command import command
 from .processes import Json, http, require, wait_for
 
 ACCOUNT = "wx00000000000000d1"
@@ -89,9 +90,4 @@ def run(url: str, vendors_url: str, secrets: list[str] | None = None) -> str:
 
 
 if __name__ == "__main__":
-    # With a third argument, what nobody may find in a log is written to that file, one a line.
-    seen = [SECRET, PUSH_KEY, *OPENIDS]
-    print(run(sys.argv[1], sys.argv[2], seen))
-    for file in sys.argv[3:]:
-        with open(file, "a", encoding="utf-8") as written:
-            written.writelines(f"{secret}\n" for secret in seen)
+    sys.exit(command("wechat", "URL SANDBOX", lambda given, secrets: run(given[0], given[1], secrets)))

@@ -5,6 +5,7 @@
 //! while it makes good. The devices come back by themselves. A device has a message from both only where the kill fell
 //! between its frame and the record of it: as many as can be under way at a time, for each kill.
 
+use super::kill_early;
 use crate::devices::{Devices, by_vendor_token, settle};
 use crate::live::{PATIENCE, VendorInbox, counters, post, try_post};
 use crate::program::Program;
@@ -105,12 +106,7 @@ pub async fn run(plan: &Plan) -> Report {
         }
         program.kill().await;
         report.kills += 1;
-        while random.random_bool(0.4) {
-            let short = start().await;
-            tokio::time::sleep(Duration::from_millis(random.random_range(0..1_500))).await;
-            short.kill().await;
-            report.kills += 1;
-        }
+        report.kills += u64::from(kill_early(&mut random, &start).await);
         program = start().await;
         for task in accepted.keys() {
             crate::until_within(PATIENCE, &format!("all of {task}"), || async {

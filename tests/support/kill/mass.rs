@@ -6,6 +6,7 @@
 //! not say whether it knows a repeat. The stand-in for WeChat forgets uploads and drafts with each kill, and remembers what
 //! it has sent. A call that got no answer may have been accepted or not; its message may still not go out twice.
 
+use super::kill_early;
 use crate::program::Program;
 use crate::{Client, until_within};
 use http::Method;
@@ -81,12 +82,7 @@ pub async fn run(plan: &Plan) -> Report {
         process.kill().await;
         report.kills += 1;
         sender.abort();
-        while random.random_bool(0.4) {
-            let process = start(plan, folder.path()).await;
-            tokio::time::sleep(Duration::from_millis(random.random_range(0..1_500))).await;
-            process.kill().await;
-            report.kills += 1;
-        }
+        report.kills += kill_early(&mut random, async || start(plan, folder.path()).await).await;
     }
     let sent = std::mem::take(&mut *sent.lock().expect("no panic"));
     let process = start(plan, folder.path()).await;

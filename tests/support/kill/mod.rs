@@ -82,6 +82,18 @@ impl Report {
     }
 }
 
+/// Kills the program while it makes good, perhaps several times; how often.
+async fn kill_early(random: &mut StdRng, start: impl AsyncFn() -> Program) -> u32 {
+    let mut kills = 0;
+    while random.random_bool(0.4) {
+        let program = start().await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..1_500))).await;
+        program.kill().await;
+        kills += 1;
+    }
+    kills
+}
+
 /// The program on this folder, with its crowd.
 async fn start(plan: &Plan, folder: &Path) -> Program {
     Program::start(&plan.program, folder, &["--crowd", &plan.followers.to_string()]).await
@@ -108,12 +120,7 @@ pub async fn run(plan: &Plan) -> Report {
         for sender in senders {
             sender.abort();
         }
-        while random.random_bool(0.4) {
-            let process = start(plan, folder.path()).await;
-            tokio::time::sleep(Duration::from_millis(random.random_range(0..1_500))).await;
-            process.kill().await;
-            report.kills += 1;
-        }
+        report.kills += kill_early(&mut random, async || start(plan, folder.path()).await).await;
         let process = start(plan, folder.path()).await;
         report.slowest_start = report.slowest_start.max(process.started_in);
         finish(&process.api, &accepted, round).await;
