@@ -1,7 +1,7 @@
 //! Many devices on our own channel, in a process of their own: each holds a connection, acknowledges what it gets, and comes
 //! back when the connection breaks.
 //!
-//! `devices <url> <app> <prefix> <count>` is devices with the push tokens `<prefix>1` to `<prefix><count>`. It does what
+//! `live-devices <url> <app> <prefix> <count>` is devices with the push tokens `<prefix>1` to `<prefix><count>`. It does what
 //! standard input says, a line each, and answers each with a line:
 //!
 //! - `connect`: all of them at once. `connected <ms> <attempts>`, once each has been welcomed

@@ -1,4 +1,5 @@
-//! `cargo run -p tuisong-tests --bin live -- --devices 10000`: see [`support::live`]. Run `cargo build` first.
+//! `cargo run --workspace --bin live -- --devices 10000`: see [`support::live`]. Run `cargo build --workspace --bins`
+//! first.
 
 use clap::Parser;
 use std::path::PathBuf;

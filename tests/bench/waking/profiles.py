@@ -1,8 +1,8 @@
 """Release profiles beside each other: what each costs to build, and what its binaries cost to wake and to run.
 
 `tests/bench/waking/profiles z/thin s/off 3/off` builds three binaries under each, in a target folder of its own (some
-minutes each), and counts instructions. It writes nothing: the choice stands in `Cargo.toml`, the figures in
-`tests/bench/notes/profile.md`.
+minutes each), and counts instructions. It writes nothing: the choice stands in `Cargo.toml`, and what is
+known of the alternatives in `tests/bench/notes/profile.md`.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ async fn an_import_that_the_table_stops_says_where_to_go_on() {
     portal.town.close().await;
 }
 
-/// The most that one import takes, against the program that `cargo run` starts. `docs/operations.md` has its figures.
+/// The most that one import takes, against the program that `cargo run` starts. `docs/admin.md` has its figures.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "some minutes: cargo test --workspace --test it -- --ignored --nocapture a_hundred_thousand_bindings"]
 #[expect(clippy::print_stderr, reason = "whoever runs it wants its figures")]
