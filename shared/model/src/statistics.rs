@@ -31,9 +31,10 @@ pub fn first_question(begins: Timestamp, now: Timestamp) -> Timestamp {
     next_question(begins, now).unwrap_or_else(|| now.plus(LATE_QUESTION))
 }
 
-/// When the vendor is to be asked again that was asked at `asked`; `None`: not any more.
+/// When the vendor is to be asked again that was asked at `asked`; `None`: not any more. Not in the second in which it was:
+/// questions are noted by the second, and one that is done is struck off.
 pub fn next_question(begins: Timestamp, asked: Timestamp) -> Option<Timestamp> {
-    QUESTIONS.iter().map(|after| begins.plus(*after)).find(|at| *at > asked)
+    QUESTIONS.iter().map(|after| begins.plus(*after)).find(|at| at.seconds() > asked.seconds())
 }
 
 /// Counters by leg of a part of a task. Sums may be added up.
@@ -129,6 +130,10 @@ mod tests {
         assert_eq!(next_question(begins, after(600)), Some(after(3_600)));
         assert_eq!(next_question(begins, after(3_600)), Some(after(86_400)));
         assert_eq!(next_question(begins, after(86_400)), None);
+        // A message that began within a second, asked about a moment before its ten minutes are full.
+        let within = begins.plus(Duration::from_millis(700));
+        let early = within.plus(Duration::from_millis(600_000 - 500));
+        assert_eq!(next_question(within, early), Some(within.plus(Duration::from_secs(3_600))));
         assert_eq!(first_question(begins, after(5_000)), after(86_400));
         assert_eq!(first_question(begins, after(90_000)), after(93_600));
     }

@@ -78,7 +78,9 @@ impl Connections {
         let app =
             MobileAppId::parse(reader.string("app")?).map_err(|error| StoreError::corrupt("connection", error))?;
         let address = OwnAddress { shard: reader.number("shard")?, device: DeviceId::new(reader.number("device")?) };
-        Ok(Some(Whose { app, user: PushUserId::new(reader.number("user")?), address }))
+        // One that was noted before users were: it may sign in again.
+        let user = reader.some_number("user")?.map(PushUserId::new);
+        Ok(user.map(|user| Whose { app, user, address }))
     }
 
     /// Something was heard on a connection. Where a device has more of them than it may, those heard of the longest time
