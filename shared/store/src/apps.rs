@@ -6,6 +6,7 @@
 use crate::db::{Ask, Put, Range, Update, Updated};
 use crate::item::{Attributes, Item, Reader, json, n, s};
 use crate::qrcodes::QrMaker;
+use crate::rounds::Rounds;
 use crate::{Capability, Grant, Resource, Store, StoreError, keys};
 use model::app::{App, AppProfile, Product, Topic};
 use model::follow::Followed;
@@ -65,9 +66,6 @@ impl Capability for DefaultCodes {
         grants
     }
 }
-
-/// How often a change is tried again that somebody else's came before.
-const ROUNDS: u32 = 8;
 
 impl Senders {
     /// The app that `token` belongs to; `None` for a token that is unknown or was reset.
@@ -220,7 +218,9 @@ impl AppWriter {
     /// call. A repeat after an error brings everything into line.
     pub async fn edit(&self, app: AppId, change: impl Fn(&mut AppProfile)) -> Result<Option<AppProfile>, StoreError> {
         let table = &self.0.names().apps;
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("editing an app");
+        loop {
+            rounds.next().await?;
             let Some(item) = self.0.get(table, keys::app(app), true).await? else { return Ok(None) };
             let reader = Reader::new("app", &item);
             let (mut profile, rev): (AppProfile, u64) = (reader.json("profile")?, reader.number_or("rev", 0)?);
@@ -238,7 +238,6 @@ impl AppWriter {
             self.0.update(table, keys::app_by_token(reader.string("token_hash")?), copy).await?;
             return Ok(Some(profile));
         }
-        Err(StoreError::Undone { operation: "editing an app", entries: 1, attempts: ROUNDS })
     }
 
     /// Lets `token` speak for the app, and no other from the next call on. `false` when there is no such app.
@@ -247,7 +246,9 @@ impl AppWriter {
     /// written: no moment has two. Whoever died in between left their names, and the next reset deletes them.
     pub async fn reset_token(&self, app: AppId, token: &Secret<String>) -> Result<bool, StoreError> {
         let (table, hash) = (&self.0.names().apps, token_hash(token));
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("resetting a token");
+        loop {
+            rounds.next().await?;
             let Some(item) = self.0.get(table, keys::app(app), true).await? else { return Ok(false) };
             let reader = Reader::new("app", &item);
             let rev: u64 = reader.number_or("rev", 0)?;
@@ -281,7 +282,6 @@ impl AppWriter {
             }
             return Ok(true);
         }
-        Err(StoreError::Undone { operation: "resetting a token", entries: 1, attempts: ROUNDS })
     }
 
     /// Writes an app and lets `token` speak for it, whatever stands there: for filling a table that nobody uses yet.

@@ -9,7 +9,8 @@ use crate::followers::find;
 use crate::item::{Reader, n, s};
 use crate::keys;
 use crate::people::PersonRecord;
-use crate::relations::{ROUNDS, Relation, Relations, change, with_person};
+use crate::relations::{Relation, Relations, change, with_person};
+use crate::rounds::Rounds;
 use model::clock::Timestamp;
 use model::follow::{FollowOutcome, Followed, Source};
 use model::ids::{AppId, FollowId, STRETCH_IDS, TopicId, Uid};
@@ -68,7 +69,9 @@ impl Following {
     ) -> Result<FollowOutcome, StoreError> {
         let relations = Relations(&self.0);
         let key = keys::relation(wish.uid, app, followed);
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("following");
+        loop {
+            rounds.next().await?;
             let table = &self.0.names().users;
             let (person, relation) = futures::try_join!(
                 self.0.get(table, keys::user(wish.uid), true),
@@ -105,7 +108,6 @@ impl Following {
             }
             // Somebody else was here since it was read: look again.
         }
-        Err(StoreError::Undone { operation: "following", entries: 1, attempts: ROUNDS })
     }
 
     /// What a relation that stands says to a wish; `None` when the user may begin to follow.
@@ -212,7 +214,9 @@ impl Following {
     async fn draw(&self, app: AppId, now: Timestamp) -> Result<(FollowId, Timestamp), StoreError> {
         let table = &self.0.names().users;
         let mut now = now;
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("drawing a follow id");
+        loop {
+            rounds.next().await?;
             let update = Update::default()
                 .add("drawn", 1)
                 .set("last_ms", n(now.millis()))
@@ -233,7 +237,6 @@ impl Following {
                 self.next_stretch(app, reader.some_number("stretch")?, now).await?;
             }
         }
-        Err(StoreError::Undone { operation: "drawing a follow id", entries: 1, attempts: ROUNDS })
     }
 
     /// Gives the app a new stretch, unless somebody else has since it used up the stretch `used`.

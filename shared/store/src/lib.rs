@@ -13,6 +13,7 @@ mod clients;
 mod db;
 mod error;
 mod item;
+mod rounds;
 
 pub mod access;
 pub mod accounts;

@@ -6,6 +6,7 @@ use crate::item::{Attributes, Item, Reader, json, s};
 use crate::keys::hash;
 use crate::keys::mobile as keys;
 use crate::revision::Revision;
+use crate::rounds::Rounds;
 use model::ids::MobileAppId;
 use model::mobile::MobileApp;
 use model::secret::Secret;
@@ -22,9 +23,6 @@ capability! {
 
 /// What the items are called in errors.
 const WHAT: &str = "mobile app";
-/// How often a change is tried again that somebody else's came before.
-const ROUNDS: u32 = 8;
-
 /// SHA-256 of a token, in hex: the form in which an app keeps it. Hashes may be compared in any time: they tell nothing of
 /// what has the same beginning.
 pub fn token_hash(token: &Secret<String>) -> String {
@@ -68,7 +66,9 @@ impl MobileAppWriter {
         change: impl Fn(&mut MobileApp) -> T,
     ) -> Result<Option<(T, MobileApp)>, StoreError> {
         let table = &self.0.names().apps;
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("changing a mobile app");
+        loop {
+            rounds.next().await?;
             let Some(standing) = self.0.get(table, keys::app(app), true).await? else { return Ok(None) };
             let (before, seen) = (read(&standing)?, Revision::of(WHAT, &standing)?);
             let mut after = before.clone();
@@ -77,7 +77,6 @@ impl MobileAppWriter {
                 return Ok(Some((answer, after)));
             }
         }
-        Err(StoreError::Undone { operation: "changing a mobile app", entries: 1, attempts: ROUNDS })
     }
 
     /// Writes an app, whatever stands there: for filling a table that nobody uses yet.

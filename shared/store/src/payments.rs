@@ -9,7 +9,8 @@ use crate::apps::Topics;
 use crate::db::{Put, Update};
 use crate::following::{Following, Wish};
 use crate::item::{Item, Reader, json, n, s};
-use crate::relations::{ROUNDS, Relations, change, unchanged};
+use crate::relations::{Relations, change, unchanged};
+use crate::rounds::Rounds;
 use crate::{Capability, Grant, Store, StoreError, keys};
 use aws_sdk_dynamodb::types::AttributeValue;
 use model::app::Product;
@@ -120,7 +121,9 @@ impl Payments {
     async fn apply(&self, trade: &Trade, followed: Followed, now: Timestamp) -> Result<(), StoreError> {
         let relations = Relations(&self.store);
         let name = trade.key();
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("recording a trade");
+        loop {
+            rounds.next().await?;
             let relation = relations.get(&trade.uid, trade.app_id, followed).await?;
             let (before, mut trades, rev) = match relation {
                 Some(relation) if relation.trades.contains(&name) => {
@@ -145,7 +148,6 @@ impl Payments {
                 return relations.settle(changed, now).await.map(drop);
             }
         }
-        Err(StoreError::Undone { operation: "recording a trade", entries: 1, attempts: ROUNDS })
     }
 
     async fn follow(&self, trade: &Trade, followed: Followed, now: Timestamp) -> Result<FollowOutcome, StoreError> {

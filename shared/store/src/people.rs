@@ -10,7 +10,8 @@
 
 use crate::db::{Ask, Put, Range, Update, Updated};
 use crate::item::{Attributes, Item, Reader, n, s};
-use crate::relations::{ROUNDS, Relation, Relations, change, unchanged, with_person};
+use crate::relations::{Relation, Relations, change, unchanged, with_person};
+use crate::rounds::Rounds;
 use crate::seal::{Opener, Sealer};
 use crate::{Capability, Grant, Resource, Store, StoreError, keys};
 use model::clock::Timestamp;
@@ -143,7 +144,9 @@ impl People {
     pub async fn arrive(&self, account: &AccountId, openid: &OpenId, at: Timestamp) -> Result<Arrival, StoreError> {
         let table = &self.0.names().users;
         let mut is_new = false;
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("finding a person");
+        loop {
+            rounds.next().await?;
             let uid = match self.0.uid_of(account, openid).await? {
                 Some(uid) => uid,
                 None => {
@@ -173,7 +176,6 @@ impl People {
             let person = self.seen(person, openid, at).await?;
             return Ok(Arrival { person, is_new });
         }
-        Err(StoreError::Undone { operation: "finding a person", entries: 1, attempts: ROUNDS })
     }
 
     /// Notes that the person was seen, and restores them when they had left.
@@ -231,7 +233,9 @@ impl People {
     async fn settle(&self, person: PersonRecord, at: Timestamp) -> Result<PersonRecord, StoreError> {
         let mut person = person;
         let mut must = person.unsettled;
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("settling a person");
+        loop {
+            rounds.next().await?;
             if !must {
                 return Ok(person);
             }
@@ -248,7 +252,6 @@ impl People {
             }
             must = true;
         }
-        Err(StoreError::Undone { operation: "settling a person", entries: 1, attempts: ROUNDS })
     }
 
     async fn bring_into_line(
@@ -259,7 +262,9 @@ impl People {
     ) -> Result<(), StoreError> {
         let relations = Relations(&self.0);
         let mut relation = relation;
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("changing a follow");
+        loop {
+            rounds.next().await?;
             if relation.agrees_with(person) {
                 return relations.settle(relation, at).await.map(drop);
             }
@@ -272,7 +277,6 @@ impl People {
                 },
             }
         }
-        Err(StoreError::Undone { operation: "changing a follow", entries: 1, attempts: ROUNDS })
     }
 }
 

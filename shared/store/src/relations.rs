@@ -15,14 +15,12 @@ use crate::followers::Marks;
 use crate::item::{Attributes, Item, Reader, n, s};
 use crate::keys::{self, Key};
 use crate::people::PersonRecord;
+use crate::rounds::Rounds;
 use crate::{Store, StoreError};
 use model::audience::Follower;
 use model::clock::{Day, Timestamp};
 use model::follow::{FollowRecord, Followed, ListClass};
 use model::ids::{AppId, FollowId, OpenId, TopicId, Uid};
-
-/// How often a change is tried again that somebody else's came before.
-pub(crate) const ROUNDS: u32 = 8;
 
 /// How a user stands to an app or a topic.
 #[derive(Debug, Clone)]
@@ -198,7 +196,9 @@ impl Relations<'_> {
     pub(crate) async fn settle(&self, relation: Relation, now: Timestamp) -> Result<Relation, StoreError> {
         let mut relation = relation;
         let mut must = relation.unsettled;
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("settling a follow");
+        loop {
+            rounds.next().await?;
             if !must {
                 return Ok(relation);
             }
@@ -227,7 +227,6 @@ impl Relations<'_> {
             }
             must = true;
         }
-        Err(StoreError::Undone { operation: "settling a follow", entries: 1, attempts: ROUNDS })
     }
 
     async fn again(&self, relation: Relation) -> Result<Relation, StoreError> {

@@ -7,6 +7,7 @@ use http::header;
 use http::{Method, StatusCode};
 use local::seed;
 use model::ids::{AccountId, ServiceChannelId};
+use model::outcome::BREAKER_OPEN;
 use serde_json::{Value, json};
 use store::Capability;
 use store::bindings::BindingImporter;
@@ -293,8 +294,8 @@ async fn what_wechat_says_of_an_upload_is_held_against_no_channel_and_no_recipie
         assert_eq!(portal.done(&text).await["counts"]["sent"], 1, "{errcode}");
         assert_eq!(portal.town.stack.context().metrics.counted_under("BreakerOpened"), 0);
         if errcode == 48001 {
-            // It waits as long as an open breaker would have had it wait.
-            portal.town.stack.advance(std::time::Duration::from_secs(320));
+            // It waits as long as an open breaker would have had it wait, and up to a tenth longer.
+            portal.town.stack.advance(BREAKER_OPEN.mul_f64(1.1));
             portal.town.stack.run_schedule("release-due", json!({ "recover": true })).await.expect("a run");
             assert_eq!(portal.done(&refused).await["counts"]["sent"], 1);
         }

@@ -3,11 +3,12 @@
 //! A message to everybody writes one number, the app's [`Ledger`], and none per device. A message to some writes the
 //! counter of each device whose vendor must be told the number.
 
-use super::{ROUNDS, cards};
+use super::cards;
 use crate::db::{Update, Updated};
 use crate::item::{Reader, n};
 use crate::keys::Key;
 use crate::keys::mobile as keys;
+use crate::rounds::Rounds;
 use crate::{Store, StoreError};
 use model::device::{Counter, Ledger};
 use model::ids::{DeviceId, MobileAppId, TaskId};
@@ -27,7 +28,9 @@ impl Badges {
     /// Notes that `task` is to everybody; answers the ledger after it. No two messages get the same. A repeat of the task
     /// that was noted last changes nothing.
     pub async fn note(&self, app: &MobileAppId, badge: Badge, task: TaskId) -> Result<Ledger, StoreError> {
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("counting badges");
+        loop {
+            rounds.next().await?;
             let (before, noted) = ledger(&self.0, app).await?;
             if noted == Some(task) {
                 return Ok(before);
@@ -46,7 +49,6 @@ impl Badges {
                 return Ok(after);
             }
         }
-        Err(StoreError::Undone { operation: "counting badges", entries: 1, attempts: ROUNDS })
     }
 
     /// The device's number after `task` has done `badge` to it. One atomic step: of two messages at once the second counts
@@ -62,7 +64,9 @@ impl Badges {
         let table = &self.0.names().users;
         let key = key(app, shard, device);
         let mut standing = self.0.get(table, key.clone(), true).await?;
-        for _ in 0..ROUNDS {
+        let mut rounds = Rounds::of("counting a badge");
+        loop {
+            rounds.next().await?;
             let item = standing.unwrap_or_default();
             let reader = Reader::new("card", &item);
             let counter = cards::counter(&reader)?;
@@ -84,7 +88,6 @@ impl Badges {
                 Updated::Refused(item) => standing = item,
             }
         }
-        Err(StoreError::Undone { operation: "counting a badge", entries: 1, attempts: ROUNDS })
     }
 
     /// Sets a device's number, as it stands on the phone: the app was opened.

@@ -33,14 +33,13 @@ use crate::db::{Update, Updated};
 use crate::item::{Attributes, Reader, json, n, s};
 use crate::keys::Key;
 use crate::keys::mobile as keys;
+use crate::rounds::Rounds;
 use crate::{Store, StoreError};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::device::PushUser;
 use model::ids::{MobileAppId, PushUserId};
 use std::collections::BTreeSet;
 
-/// How often a change is tried again that somebody else's came before.
-const ROUNDS: u32 = 12;
 /// Cards that are written side by side.
 const SIDE_BY_SIDE: usize = 16;
 
@@ -88,7 +87,9 @@ async fn change<T>(
     id: PushUserId,
     change: impl Fn(&mut PushUser) -> T,
 ) -> Result<Option<(T, PushUser)>, StoreError> {
-    for _ in 0..ROUNDS {
+    let mut rounds = Rounds::of("changing a push user");
+    loop {
+        rounds.next().await?;
         let Some(kept) = load(store, app, id).await? else { return Ok(None) };
         let mut user = kept.user.clone();
         let answer = change(&mut user);
@@ -114,12 +115,13 @@ async fn change<T>(
         }
         // Somebody else was here since it was read: look again.
     }
-    Err(StoreError::Undone { operation: "changing a push user", entries: 1, attempts: ROUNDS })
 }
 
 /// Writes and removes the cards that a user owes, and strikes the debt off.
 async fn settle(store: &Store, app: &MobileAppId, mut kept: Kept) -> Result<(), StoreError> {
-    for _ in 0..ROUNDS {
+    let mut rounds = Rounds::of("settling a push user");
+    loop {
+        rounds.next().await?;
         let wanted = cards::wanted(app, &kept.user);
         let paid: Vec<_> =
             kept.owed.iter().map(|key| cards::pay(store, key.clone(), wanted.get(key), kept.rev)).collect();
@@ -136,5 +138,4 @@ async fn settle(store: &Store, app: &MobileAppId, mut kept: Kept) -> Result<(), 
             }
         }
     }
-    Err(StoreError::Undone { operation: "settling a push user", entries: 1, attempts: ROUNDS })
 }
