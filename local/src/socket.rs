@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -36,8 +36,9 @@ const MAX_FRAME_BYTES: usize = 32 * 1024;
 const READ_BUFFER_BYTES: usize = 2 * 1024;
 /// How long a function may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Functions that run at a time: what an account's concurrency is in the cloud.
-const CONCURRENCY: usize = 64;
+/// Calls of one function that run at a time, as in the cloud a reserved concurrency would have it. Each function has its own:
+/// when thousands connect at once, whoever is connected signs in before the last one is.
+const CONCURRENCY: usize = 32;
 /// How long a client that takes nothing is waited for.
 const SEND_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a client may take to answer a close.
@@ -58,13 +59,24 @@ impl Default for SocketLimits {
     }
 }
 
+/// A function, and how often it may run at the same time.
+struct Served {
+    function: Function,
+    permits: Arc<Semaphore>,
+}
+
+/// The right to call a function once.
+struct Turn {
+    function: Function,
+    _permit: OwnedSemaphorePermit,
+}
+
 /// The API.
 pub struct Sockets {
     context: Arc<Context>,
     connections: Arc<Connections>,
     limits: SocketLimits,
-    functions: HashMap<SocketRoute, Function>,
-    permits: Semaphore,
+    functions: HashMap<SocketRoute, Served>,
     requests: AtomicU64,
     stopping: watch::Receiver<bool>,
 }
@@ -78,7 +90,9 @@ impl Sockets {
         stopping: watch::Receiver<bool>,
     ) -> Arc<Self> {
         let functions = routes::ALL.iter().filter_map(|&function| match function.kind {
-            Kind::Socket { route, .. } => Some((route, function)),
+            Kind::Socket { route, .. } => {
+                Some((route, Served { function, permits: Arc::new(Semaphore::new(CONCURRENCY)) }))
+            }
             Kind::Http { .. } | Kind::Queue { .. } | Kind::Schedule { .. } => None,
         });
         Arc::new(Self {
@@ -86,7 +100,6 @@ impl Sockets {
             connections,
             limits,
             functions: functions.collect(),
-            permits: Semaphore::new(CONCURRENCY),
             requests: AtomicU64::new(0),
             stopping,
         })
@@ -97,14 +110,22 @@ impl Sockets {
         Router::new().route(PATH, get(connect)).with_state(Arc::clone(self))
     }
 
-    /// Calls the function of `route`; `None` when it does not answer in time.
+    /// Waits until the function of `route` may run once more. Whoever hangs up meanwhile costs no call.
+    async fn turn(&self, route: SocketRoute) -> Option<Turn> {
+        let Served { function, permits } = self.functions.get(&route)?;
+        Some(Turn { function: *function, _permit: permits.clone().acquire_owned().await.ok()? })
+    }
+
+    /// Calls the function of `route` when it is its turn; `None` when it does not answer in time.
     async fn call(&self, route: SocketRoute, request: SocketRequest) -> Option<SocketReply> {
-        let function = *self.functions.get(&route)?;
-        let _permit = self.permits.acquire().await.ok()?;
+        self.call_now(self.turn(route).await?, request).await
+    }
+
+    async fn call_now(&self, turn: Turn, request: SocketRequest) -> Option<SocketReply> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let deadline = std::time::Instant::now() + TIMEOUT;
         let invocation = Invocation { request_id: format!("local-socket-{number}"), deadline };
-        timeout(TIMEOUT, serve_socket(function, self.context.clone(), invocation, request)).await.ok()
+        timeout(TIMEOUT, serve_socket(turn.function, self.context.clone(), invocation, request)).await.ok()
     }
 }
 
@@ -118,10 +139,12 @@ async fn connect(State(sockets): State<Arc<Sockets>>, headers: HeaderMap, upgrad
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
     let opening = SocketRequest { headers: Some(headers), ..request(&id) };
-    // In a task of its own: a client that hangs up does not stop a function half-way.
     let called = {
+        let turn = sockets.turn(SocketRoute::Connect).await;
+        let Some(turn) = turn else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
         let sockets = Arc::clone(&sockets);
-        tokio::spawn(async move { sockets.call(SocketRoute::Connect, opening).await }).await
+        // In a task of its own: a client that hangs up does not stop a function half-way.
+        tokio::spawn(async move { sockets.call_now(turn, opening).await }).await
     };
     let Ok(Some(reply)) = called else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     if !(200..300).contains(&reply.status_code) {

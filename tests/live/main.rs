@@ -1,5 +1,4 @@
-//! `cargo run --workspace --bin live -- --devices 10000`: see [`support::live`]. Run `cargo build --workspace --bins`
-//! first.
+//! `make live`, or `target/release/live --devices 10000` with the program beside it: see [`support::live`].
 
 use clap::Parser;
 use std::path::PathBuf;

@@ -50,11 +50,6 @@ const CHAPTERS: &[Chapter] = &[
     Chapter { section: "memory", title: "Memory", text: include_str!("../texts/memory.md") },
     Chapter { section: "waking", title: "Waking", text: include_str!("../texts/waking.md") },
     Chapter { section: "size", title: "Size", text: "What is uploaded for a function.\n" },
-    Chapter {
-        section: "package",
-        title: "Packaging",
-        text: "`make package`, which builds everything that is deployed.\n",
-    },
 ];
 
 /// A figure as people write it.
