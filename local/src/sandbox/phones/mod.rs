@@ -289,8 +289,9 @@ async fn call(sandbox: Arc<Sandbox>, vendor: Vendor, request: Request) -> Respon
         for (device, _) in &ordered {
             desk.clear_device(device);
         }
-        let accepted = desk.take_accepted();
+        // Only by who keeps them: a call at the same moment may have had them accepted.
         if kind == FaultOperation::Send {
+            let accepted = desk.take_accepted();
             sandbox.keep(vendor, &accepted);
             sandbox.phones.receipts.of(vendor, &accepted);
         }
