@@ -7,7 +7,7 @@ use super::{Lines, OwnSender, Posted};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt};
 use model::audience::Recipient;
-use model::channel::{Address, ChannelKind, DeviceAddress};
+use model::channel::{Address, ChannelKind};
 use model::clock::Timestamp;
 use model::ids::DeviceId;
 use model::message::PushMessage;
@@ -114,7 +114,7 @@ impl<'a> Sender<'a> {
         };
         let connections = open.get(&address.device).map_or(&[][..], Vec::as_slice);
         if connections.is_empty() {
-            return self.not_reached(address, device, false).await;
+            return self.not_reached(address, false).await;
         }
         let Some(frame) = self.frame(recipient) else {
             return Attempt::failed(Outcome::Content, None).or_elsewhere(true);
@@ -124,7 +124,7 @@ impl<'a> Sender<'a> {
         if !posted.iter().any(|posted| matches!(posted, Posted::Taken)) {
             return match failed(&posted) {
                 Some(attempt) => attempt,
-                None => self.not_reached(address, device, true).await,
+                None => self.not_reached(address, true).await,
             };
         }
         let offer = Offer {
@@ -146,12 +146,9 @@ impl<'a> Sender<'a> {
     }
 
     /// The device has no connection (any more). Another way may reach it, unless an earlier delivery of the same batch has
-    /// sent it the message: nobody gets it over its connection and from a vendor.
-    async fn not_reached(&self, address: OwnAddress, device: &DeviceAddress, had_some: bool) -> Attempt {
-        // Who has no other way gets nothing twice, and under `mxpush_only` that may be everybody: no look for them.
-        if device.ways.len() < 2 {
-            return offline(had_some);
-        }
+    /// sent it the message: nobody gets it over its connection and from a vendor. Who has no other way is looked up, too: it
+    /// has the message then, and counts as sent, although what followed failed or the process died.
+    async fn not_reached(&self, address: OwnAddress, had_some: bool) -> Attempt {
         match self.lines.was_sent(&self.from.app, address, self.push.task).await {
             Ok(true) => Attempt::ok(None),
             Ok(false) => offline(had_some),

@@ -14,6 +14,7 @@ use model::notification::{Ios, Kind, Notification};
 use model::outcome::{Attempt, Outcome};
 use model::own::OwnAddress;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_449_600_000);
@@ -118,6 +119,24 @@ async fn who_was_sent_it_before_goes_no_other_way_when_the_batch_comes_again() {
     let attempts = send(&lines, hello(), &both).await;
     assert!(elsewhere(&attempts[0]), "it was never sent there: {:?}", attempts[0]);
     assert_eq!(attempts[1], Attempt::ok(None));
+}
+
+/// Whether it came back on another connection cannot be looked up, so the message is to be sent once more. By then it is
+/// offline, and no vendor knows it.
+#[tokio::test]
+async fn who_was_sent_it_and_has_no_other_way_counts_when_the_batch_comes_again() {
+    let lines = lines();
+    lines.world(|world| world.breaks_after = true);
+    let attempts = send(&lines, hello(), &[recipient(1, false)]).await;
+    assert!(matches!(attempts[0].outcome, Outcome::Retry { .. }), "{attempts:?}");
+    lines.world(|world| {
+        assert_eq!((world.taken.len(), world.sent.len()), (1, 1), "it was sent");
+        (world.broken, world.open) = (false, BTreeMap::new());
+    });
+    let attempts = send(&lines, hello(), &[recipient(1, false), recipient(2, false)]).await;
+    assert_eq!(attempts[0], Attempt::ok(None), "it has it");
+    assert!(elsewhere(&attempts[1]), "the other was never sent anything: {:?}", attempts[1]);
+    lines.world(|world| assert_eq!((world.taken.len(), world.sent.len()), (1, 1), "nothing more"));
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ pub struct World {
     pub sent: Vec<(DeviceId, Offer)>,
     /// Writing down, or looking up, fails.
     pub broken: bool,
+    /// Looking up fails once something was written down.
+    pub breaks_after: bool,
     /// A connection that a device opens once it is written down that it was sent a message.
     pub opens_after: Option<(DeviceId, String)>,
 }
@@ -84,6 +86,7 @@ impl Lines for MemoryLines {
                 return Err(broken());
             }
             world.sent.push((address.device, offer.clone()));
+            world.broken = std::mem::take(&mut world.breaks_after);
             if let Some((device, connection)) = world.opens_after.take() {
                 world.open.entry(device).or_default().push(connection);
             }
