@@ -22,7 +22,7 @@ async fn pictures() -> (SocketAddr, Arc<AtomicUsize>) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
     let answer = move |method: Method, Path(name): Path<String>| {
-        counted.fetch_add(1, Ordering::Relaxed);
+        let before = counted.fetch_add(1, Ordering::Relaxed);
         let is_head = method == Method::HEAD;
         let bytes = |count: u64| Body::from(vec![0; usize::try_from(count).expect("a size")]);
         let with = |status: u16, headers: &[(&str, String)], body: Body| {
@@ -34,7 +34,10 @@ async fn pictures() -> (SocketAddr, Arc<AtomicUsize>) {
         };
         let length = |count: u64| [("content-length", count.to_string())];
         let answer = match name.as_str() {
-            "small.jpg" => with(200, &length(MEGABYTE - 1), bytes(if is_head { 0 } else { MEGABYTE - 1 })),
+            "first.jpg" if before > 0 => with(404, &[], Body::empty()),
+            "small.jpg" | "first.jpg" => {
+                with(200, &length(MEGABYTE - 1), bytes(if is_head { 0 } else { MEGABYTE - 1 }))
+            }
             "large.jpg" => with(200, &length(MEGABYTE), bytes(if is_head { 0 } else { MEGABYTE })),
             // These know no HEAD; the second keeps ranges, the others send all they have.
             _ if is_head => with(405, &[], Body::empty()),
@@ -123,6 +126,24 @@ async fn a_picture_is_to_be_there_and_below_a_megabyte() {
     for name in ["small.jpg", "plain.png", "plain.png?size=small.gif"] {
         assert_eq!(pushed(&town, &url(name)).await, 200, "{name}");
     }
+    town.close().await;
+}
+
+/// The answer to the first call was lost; before the caller repeats it, the picture has been taken down.
+#[tokio::test]
+async fn a_repeat_is_the_first_task_although_its_picture_is_gone() {
+    let (address, calls) = pictures().await;
+    let town = town(Some(address)).await;
+    let body = |id: &str| {
+        let message = json!({ "type": "image", "title": "x", "attachment_url": format!("http://{address}/first.jpg") });
+        json!({ "audience": "all", "setting": { "request_id": id }, "message": message })
+    };
+    let task = accepted(&town, &body("order-17")).await;
+    let (looked, stands) = (calls.load(Ordering::Relaxed), kept(&town));
+    assert_eq!(accepted(&town, &body("order-17")).await, task);
+    assert_eq!((calls.load(Ordering::Relaxed), kept(&town)), (looked, stands), "nobody looks, nothing is written");
+    let other = notify(&town, &body("order-18")).await;
+    assert_eq!(code(&other), 12_004, "a new call is looked at: {}", other.text);
     town.close().await;
 }
 

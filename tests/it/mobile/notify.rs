@@ -282,6 +282,25 @@ async fn push_row_9_push_row_10_push_row_52_a_request_id_is_the_apps_own_and_an_
     town.close().await;
 }
 
+/// The first call was accepted, and its answer lost; the repeat comes when the message is over.
+#[tokio::test]
+async fn a_repeat_is_the_first_task_although_the_message_is_over_by_now() {
+    let town = quiet_town().await;
+    town.stack.clock().stand_still();
+    let end = town.now().seconds() + 60;
+    let body = |id: &str| {
+        let message = json!({ "title": "x", "show_end_time": end });
+        json!({ "audience": "all", "setting": { "request_id": id }, "message": message })
+    };
+    let task = accepted(&town, &body("late")).await;
+    let written = tasks_written(&town);
+    town.stack.advance(Duration::from_secs(61));
+    assert_eq!(accepted(&town, &body("late")).await, task);
+    assert_eq!(code(&notify(&town, &body("new")).await), 10_002, "a new one is refused");
+    assert_eq!((tasks_written(&town), hints(&town)), (written, 1), "nothing more is kept");
+    town.close().await;
+}
+
 /// The first call notes its request id and dies.
 #[tokio::test]
 async fn a_repeat_sends_what_a_dead_call_could_not_write() {

@@ -5,7 +5,7 @@ mod audience;
 mod message;
 
 use super::caller::{Caller, CallerStore};
-use super::read::Body;
+use super::read::{Body, Object};
 use crate::accepting::Desk;
 use gateway::envelope::mobile::{parameter, success};
 use gateway::function::Family;
@@ -25,7 +25,7 @@ use store::devices::Badges;
 use store::due::DueWriter;
 use store::ids::Ids;
 use store::queue::Hints;
-use store::repeats::{Made, Repeats};
+use store::repeats::{Made, RepeatReader, Repeats};
 use store::statistics::AppTaskWriter;
 use store::tasks::{TaskReader, TaskWriter};
 use tracing::info;
@@ -35,6 +35,7 @@ capabilities! {
     pub struct NotifyStore {
         callers: CallerStore,
         ids: Ids,
+        noted: RepeatReader,
         repeats: Repeats,
         badges: Badges,
         listing: AppTaskWriter,
@@ -67,7 +68,7 @@ struct Accepted {
 /// | field | | |
 /// | --- | --- | --- |
 /// | `audience` | `"all"`, or an object with exactly one of `tag`, `alias`, `user_id`, `push_token` | a list of 1 to 500; unknown ones are no targets; a device gets one copy |
-/// | `setting.request_id` | text, at most 64 characters | a repeat within 30 days: the first task, nothing sent twice |
+/// | `setting.request_id` | text, at most 64 characters | a repeat within 30 days: the first task, nothing sent twice, and nothing else of the call is looked at |
 /// | `setting.distribution_strategy` | `combined` (default), `mxpush_only`, `ospush_only` | our own channel, and the vendors |
 /// | `setting.ospush_sequence` | list of `ups`, `fcm`, `huawei`, `xiaomi`, `oppo`, `vivo`, `meizu` | Android channels in the order they are tried; default `["ups","fcm"]` |
 /// | `message` | object | what is shown; see [`model::notification`] |
@@ -79,12 +80,31 @@ struct Accepted {
 pub(crate) async fn handle(context: &Context, store: &NotifyStore, request: Request) -> Result<Reply, ApiError> {
     let caller = Caller::of(context, &store.callers, &request).await?;
     let app = caller.sender()?;
-    let call = Call::read(&Body::of(&request)?, context.clock.now())?;
+    let body = Body::of(&request)?;
+    let request_id = request_id(&body.object())?;
+    if let Some(task) = standing(context, store, app, request_id.as_deref()).await? {
+        return Ok(success(Accepted { task_id: task }));
+    }
+    let call = Call::read(&body, request_id, context.clock.now())?;
     if context.config.validate_attachments {
         attachment::look(context.callback_http(), &call.notification).await?;
     }
     let task = accept(context, store, app, call).await?;
     Ok(success(Accepted { task_id: task }))
+}
+
+/// By what a repeat of the call is recognised.
+fn request_id(object: &Object<'_>) -> Result<Option<String>, ApiError> {
+    let id = object.object("setting")?.map_or(Ok(None), |setting| setting.text("request_id"))?;
+    if id.as_ref().is_some_and(|id| id.chars().count() > REQUEST_ID_CHARS) {
+        return Err(parameter("setting.request_id", "is longer than 64 characters"));
+    }
+    Ok(id)
+}
+
+/// What repeats of the call with this request id are noted under.
+fn repeat(request_id: &str) -> String {
+    format!("push {request_id}")
 }
 
 /// A call, read and checked.
@@ -97,15 +117,11 @@ struct Call {
 }
 
 impl Call {
-    fn read(body: &Body, now: Timestamp) -> Result<Self, ApiError> {
+    fn read(body: &Body, request_id: Option<String>, now: Timestamp) -> Result<Self, ApiError> {
         let object = body.object();
         let audience = audience::read(&object)?;
         let setting = object.object("setting")?;
         let text = |name| setting.as_ref().map_or(Ok(None), |setting| setting.text(name));
-        let request_id = text("request_id")?;
-        if request_id.as_ref().is_some_and(|id| id.chars().count() > REQUEST_ID_CHARS) {
-            return Err(parameter("setting.request_id", "is longer than 64 characters"));
-        }
         let strategy = match text("distribution_strategy")? {
             None => Strategy::default(),
             Some(name) => Strategy::parse(&name).ok_or_else(|| {
@@ -128,6 +144,19 @@ impl Call {
     }
 }
 
+/// The task that the same request id made before. Asked before anything is checked that may have changed since: the picture
+/// is gone, or the message is over. `None` also where the earlier call has noted its task and not written it.
+async fn standing(
+    context: &Context,
+    store: &NotifyStore,
+    app: &MobileApp,
+    request_id: Option<&str>,
+) -> Result<Option<TaskId>, ApiError> {
+    let (Some(id), owner) = (request_id, Owner::Mobile(app.id.clone())) else { return Ok(None) };
+    let Some(made) = store.noted.get(&owner, &repeat(id), context.clock.now()).await? else { return Ok(None) };
+    Ok(is_written(context, store, &owner, &made).await?.then_some(made.task))
+}
+
 /// Writes the task, or finds the one that the same request id made before.
 async fn accept(context: &Context, store: &NotifyStore, app: &MobileApp, call: Call) -> Result<TaskId, ApiError> {
     let now = context.clock.now();
@@ -138,10 +167,9 @@ async fn accept(context: &Context, store: &NotifyStore, app: &MobileApp, call: C
     let made = match &call.request_id {
         None => ours,
         Some(id) => {
-            let made = store.repeats.note(&owner, &format!("push {id}"), ours.clone(), REQUEST_ID_LIFE, now).await?;
+            let made = store.repeats.note(&owner, &repeat(id), ours.clone(), REQUEST_ID_LIFE, now).await?;
             if made != ours {
-                if is_written(context, store, &made).await? {
-                    info!(app.id = %owner, task.id = %made.task, "repeated call recognised");
+                if becomes_written(context, store, &owner, &made).await? {
                     return Ok(made.task);
                 }
                 // Whoever noted it is dead. Its block may have been swept already.
@@ -186,18 +214,24 @@ async fn accept(context: &Context, store: &NotifyStore, app: &MobileApp, call: C
     Ok(task.id)
 }
 
-/// Whether the task that an earlier call noted is there, or was: a request id outlives its task. The earlier call may be
-/// about to write it, so it is given a moment.
-async fn is_written(context: &Context, store: &NotifyStore, made: &Made) -> Result<bool, ApiError> {
+/// Whether the task that an earlier call noted is there, or was: a request id outlives its task.
+async fn is_written(context: &Context, store: &NotifyStore, owner: &Owner, made: &Made) -> Result<bool, ApiError> {
     let now = context.clock.now();
-    if now.since(made.at) > model::limits::TASK_RETENTION {
-        return Ok(true);
+    let stands =
+        now.since(made.at) > model::limits::TASK_RETENTION || store.written.get(made.task, now).await?.is_some();
+    if stands {
+        info!(app.id = %owner, task.id = %made.task, "repeated call recognised");
     }
+    Ok(stands)
+}
+
+/// The same for an earlier call that may be about to write it: it is given a moment.
+async fn becomes_written(context: &Context, store: &NotifyStore, owner: &Owner, made: &Made) -> Result<bool, ApiError> {
     for look in 0..LOOKS {
         if look > 0 {
             tokio::time::sleep(PAUSE).await;
         }
-        if store.written.get(made.task, now).await?.is_some() {
+        if is_written(context, store, owner, made).await? {
             return Ok(true);
         }
     }
