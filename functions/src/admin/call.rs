@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// A call that may be served.
 #[derive(Clone, Copy)]
@@ -21,6 +22,9 @@ pub(super) struct Call<'a> {
     pub(super) request: &'a Request,
     pub(super) parameters: &'a HashMap<String, String>,
 }
+
+/// How long a test message may take. The function itself has ten seconds.
+pub(super) const TEST_TIME: Duration = Duration::from_secs(8);
 
 /// Things of a page at most, and unless the caller says otherwise.
 const MOST_SHOWN: u16 = 100;

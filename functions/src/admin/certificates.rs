@@ -1,6 +1,6 @@
 //! Certificates of mobile apps: what phone vendors know an app by.
 
-use super::call::{Call, conflict, named};
+use super::call::{Call, TEST_TIME, conflict, named};
 use super::mobile::{app, id};
 use crate::workers::deliver::phone_account;
 use gateway::ApiError;
@@ -16,6 +16,7 @@ use provider::phone::{PhoneCredentials, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Instant;
 use store::certificates::{StoredCertificate, Written};
 
 /// A certificate, without its secrets.
@@ -164,8 +165,9 @@ pub(super) async fn test(call: Call<'_>, test: TestPush) -> Result<PushOutcome, 
     let recipients = [Recipient { slot: 0, address, quota_uid: None }];
     let credentials = Credentials::Phone(PhoneCredentials { certificate: account.certificate, receipt: None });
     let channel = call.context.channels().channel(provider.channel());
-    let sent = channel.send(ChannelCall { message: &message, recipients: &recipients, credentials: &credentials });
-    let attempts = sent.await;
+    let until = Instant::now() + TEST_TIME;
+    let call = ChannelCall { message: &message, recipients: &recipients, credentials: &credentials, until };
+    let attempts = channel.send(call).await;
     let outcome = attempts.first().map_or("retry", |attempt| attempt.outcome.label());
     let vendor_code = attempts.first().and_then(|attempt| attempt.vendor_code);
     Ok(PushOutcome { outcome: outcome.to_owned(), vendor_code })

@@ -88,6 +88,11 @@ impl Invocation {
     pub fn left(&self, margin: Duration) -> Duration {
         self.deadline.saturating_duration_since(Instant::now()).saturating_sub(margin)
     }
+
+    /// When nothing but `margin` is left.
+    pub fn until(&self, margin: Duration) -> Instant {
+        self.deadline.checked_sub(margin).unwrap_or(self.deadline)
+    }
 }
 
 /// Why a queue message or a scheduled run was not done.

@@ -21,6 +21,7 @@ use model::message::Message;
 use model::outcome::Attempt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A way to reach a person.
 ///
@@ -62,6 +63,9 @@ pub struct Call<'a> {
     pub recipients: &'a [Recipient],
     /// In whose name.
     pub credentials: &'a Credentials,
+    /// When the caller stops waiting. A channel that makes several calls to a vendor that recognises no repeats ends each of
+    /// them by then, so that one that hangs costs nobody else's answer.
+    pub until: Instant,
 }
 
 /// In whose name a channel acts. One variant per kind of account, not per channel.

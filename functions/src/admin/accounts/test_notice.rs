@@ -1,7 +1,7 @@
 //! A test notice, sent while the operator waits.
 
 use super::account;
-use crate::admin::call::{Call, conflict, named};
+use crate::admin::call::{Call, TEST_TIME, conflict, named};
 use gateway::ApiError;
 use model::audience::Recipient;
 use model::channel::{Address, ChannelKind};
@@ -10,6 +10,7 @@ use model::message::{Message, Naming, Notice};
 use provider::channel::{Call as ChannelCall, Credentials};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
 /// To whom a test notice goes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -52,8 +53,9 @@ pub(in crate::admin) async fn test(call: Call<'_>, test: TestMessage) -> Result<
     let recipients = [Recipient { slot: 0, address: Address::Wechat(OpenId::new(openid)), quota_uid: None }];
     let credentials = Credentials::Wechat(account);
     let channel = call.context.channels().channel(ChannelKind::WechatTemplate);
-    let sent = channel.send(ChannelCall { message: &message, recipients: &recipients, credentials: &credentials });
-    let attempts = sent.await;
+    let until = Instant::now() + TEST_TIME;
+    let call = ChannelCall { message: &message, recipients: &recipients, credentials: &credentials, until };
+    let attempts = channel.send(call).await;
     let outcome = attempts.first().map_or("retry", |attempt| attempt.outcome.label());
     let vendor_code = attempts.first().and_then(|attempt| attempt.vendor_code);
     Ok(TestOutcome { outcome: outcome.to_owned(), vendor_code })

@@ -21,7 +21,7 @@ use provider::wechat::media::{File, add_thumb, upload};
 use provider::wechat::{CallError, WechatClient};
 use rand::distr::{Alphanumeric, SampleString};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use store::StoreError;
 use store::media::KeptBytes;
 use tokio::sync::Mutex;
@@ -60,14 +60,14 @@ impl<'a> Showing<'a> {
         Self { delivery, credentials, state: Mutex::new(State::Untouched) }
     }
 
-    /// Sends the message to `recipients`; one attempt each, in the same order.
-    pub(super) async fn send(&self, channel: &dyn Channel, recipients: &[Recipient]) -> Vec<Attempt> {
+    /// Sends the message to `recipients` by `until`; one attempt each, in the same order.
+    pub(super) async fn send(&self, channel: &dyn Channel, recipients: &[Recipient], until: Instant) -> Vec<Attempt> {
         let (id, message) = match self.ready(None).await {
             Ok(ready) => ready,
             Err(attempt) => return vec![attempt; recipients.len()],
         };
         let credentials = self.credentials;
-        let mut attempts = channel.send(Call { message: &message, recipients, credentials }).await;
+        let mut attempts = channel.send(Call { message: &message, recipients, credentials, until }).await;
         let stale = |attempt: &Attempt| attempt.vendor_code == Some(UNKNOWN_MEDIA);
         let Some(id) = id.filter(|_| attempts.iter().any(stale)) else { return attempts };
         info!(batch.id = %self.delivery.batch.id, "WeChat does not know its id of what the message shows any more");
@@ -78,7 +78,7 @@ impl<'a> Showing<'a> {
             .map(|(one, _)| one.clone())
             .collect();
         let mut renewed = match self.ready(Some(&id)).await {
-            Ok((_, message)) => channel.send(Call { message: &message, recipients: &again, credentials }).await,
+            Ok((_, message)) => channel.send(Call { message: &message, recipients: &again, credentials, until }).await,
             Err(attempt) => vec![attempt; again.len()],
         }
         .into_iter();

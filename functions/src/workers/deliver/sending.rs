@@ -24,7 +24,10 @@ use tracing::{info, warn};
 
 /// Time kept back for calls under way and for writing down what was done: no call starts later.
 pub(super) const MARGIN: Duration = Duration::from_secs(15);
-/// Time kept back for writing down what was done: no call lasts longer. One that is cut off may have gone through.
+/// Time kept back for what comes after the last answer: a channel ends each of its calls by then. One that is cut off may
+/// have gone through; what others answered is not lost with it.
+const ANSWER_MARGIN: Duration = Duration::from_secs(5);
+/// Time kept back for writing down what was done: what a channel has not answered by then counts as not answered.
 const LAST_MARGIN: Duration = Duration::from_secs(4);
 
 /// What came of sending.
@@ -114,8 +117,8 @@ pub(super) async fn send(
                 let wait = tokio::time::timeout(invocation.left(MARGIN), permits.acquire_owned());
                 // The semaphore is never closed; were it, the call would go out all the same.
                 let Ok(_permit) = wait.await else { return (turns, None) };
-                let attempts =
-                    tokio::time::timeout(invocation.left(LAST_MARGIN), showing.send(channel, &recipients)).await;
+                let sending = showing.send(channel, &recipients, invocation.until(ANSWER_MARGIN));
+                let attempts = tokio::time::timeout(invocation.left(LAST_MARGIN), sending).await;
                 (turns, Some(attempts.unwrap_or_default()))
             });
         }

@@ -65,7 +65,7 @@ impl Apns {
             Err(ended) => return ended.times(push.targets.len()),
         };
         let sender = &sender;
-        let mut ended = in_chunks(push.targets, REQUESTS, |chunk| {
+        let mut ended = in_chunks(push.targets, REQUESTS, push.until, |chunk| {
             let target = chunk[0];
             Box::pin(async move { vec![sender.deliver(target).await] })
         })

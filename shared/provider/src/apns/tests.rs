@@ -3,7 +3,7 @@ use super::error::{Action, REASONS, ended};
 use super::settings::ApnsSettings;
 use crate::testing::http2::{Http2Server, Options, Pem, Reaction};
 use crate::testing::push::{NOW, golden, pem, plain};
-use crate::testing::{ManualClock, MemoryVault};
+use crate::testing::{ManualClock, MemoryVault, in_time};
 use crate::token::TokenHolder;
 use crate::vendor::{Ended, Push, Target, fault};
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use serde_json::json;
 use standin::apns::{Key, refusal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Apple behind TLS and HTTP/2, and what the channel needs to reach it.
 struct Bench {
@@ -103,7 +103,7 @@ impl Bench {
 
     async fn send_by(&self, apns: &Apns, message: &Notification, targets: &[Target]) -> Vec<Ended> {
         let certificate = &self.certificate;
-        apns.send(Push { task: TaskId::new(42), message, receipt: None, targets, certificate }).await
+        apns.send(Push { task: TaskId::new(42), message, receipt: None, targets, certificate, until: in_time() }).await
     }
 
     /// How many tokens have been signed.
@@ -480,4 +480,22 @@ fn a_reason_that_nobody_knows_costs_no_token() {
         let ended = ended(StatusCode::from_u16(status).unwrap(), "SomethingNew", None, Some(Duration::from_secs(9)));
         assert_eq!(ended.attempt.outcome, expected, "{status}");
     }
+}
+
+/// The caller's time is nearly over. Nine devices have their message, and the tenth's answer does not come.
+#[tokio::test]
+async fn a_device_whose_answer_does_not_come_costs_no_other_its_own() {
+    let bench = Bench::scripted(Options::default(), |request, _| {
+        request.uri().path().ends_with(device(3).token.as_str()).then_some(Reaction::Hang)
+    })
+    .await;
+    let targets = devices(10);
+    let (message, certificate) = (plain(), &bench.certificate);
+    let until = Instant::now() + Duration::from_secs(2);
+    let push = Push { task: TaskId::new(42), message: &message, receipt: None, targets: &targets, certificate, until };
+    let ended = bench.instance().send(push).await;
+    let mut expected = vec![Ended::ok(); 10];
+    expected[3] = fault::cut_off();
+    assert_eq!(ended, expected);
+    assert_eq!(bench.apple.desk.take_accepted().len(), 9);
 }

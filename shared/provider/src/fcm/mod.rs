@@ -18,14 +18,14 @@ use crate::channel::ChannelLimits;
 use crate::http::{HttpClient, HttpSettings, Trust};
 use crate::token::{Refresh, TokenError, TokenHolder};
 use crate::vendor::chunks::in_chunks;
-use crate::vendor::{Ended, Push, guard};
+use crate::vendor::{Ended, Push, fault, guard};
 use client::Sender;
 use model::certificate::FcmCertificate;
 use model::clock::Clock;
 use model::outcome::Outcome;
 use oauth::TokenCall;
 use render::Rendered;
-use settings::{FcmSettings, LIMITS, REQUESTS};
+use settings::{FcmSettings, LIMITS, REQUESTS, TIMEOUT_WAIT};
 use std::sync::Arc;
 
 /// The channel.
@@ -80,11 +80,14 @@ impl Fcm {
             account: &push.certificate.id,
             rendered: Rendered::of(&push, self.clock.now()),
         };
-        let mut ended = in_chunks(push.targets, REQUESTS, |chunk| {
+        let mut ended = in_chunks(push.targets, REQUESTS, push.until, |chunk| {
             let target = chunk[0];
             Box::pin(async move { vec![sender.deliver(target).await] })
         })
         .await;
+        for one in ended.iter_mut().filter(|one| one.reason == fault::CUT_OFF) {
+            one.attempt.outcome = fault::later(Some(TIMEOUT_WAIT));
+        }
         guard::judge(&mut ended);
         ended
     }

@@ -4,7 +4,7 @@ use crate::http::{HttpClient, HttpSettings};
 use crate::testing::http2::{Http2Server, Options, Reaction};
 use crate::testing::push::{INTENT, NOW, golden, plain};
 use crate::testing::server::{Reply, Server};
-use crate::testing::{ManualClock, MemoryVault};
+use crate::testing::{ManualClock, MemoryVault, in_time};
 use crate::token::TokenHolder;
 use crate::vendor::{Ended, Push, Target, fault};
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use standin::fcm::{Account, device_refusal, refusal, violation};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const KEY: &str = include_str!("../testing/service_account_key.pem");
 
@@ -80,7 +80,7 @@ impl Bench {
 
     async fn send_by(&self, fcm: &Fcm, message: &Notification, targets: &[Target]) -> Vec<Ended> {
         let certificate = &self.certificate;
-        fcm.send(Push { task: TaskId::new(42), message, receipt: None, targets, certificate }).await
+        fcm.send(Push { task: TaskId::new(42), message, receipt: None, targets, certificate, until: in_time() }).await
     }
 
     /// Sends to one device that Google answers like this.
@@ -327,4 +327,31 @@ async fn all_calls_share_one_connection() {
     assert!(ended.iter().all(|one| one.reason == "UNAUTHENTICATED"));
     assert_eq!(server.connections(), 1);
     assert!(server.most_streams() > 20, "{}", server.most_streams());
+}
+
+/// The caller's time is nearly over. Nine devices have their message, and the tenth's answer does not come.
+#[tokio::test]
+async fn a_device_whose_answer_does_not_come_costs_no_other_its_own() {
+    let (google, clock) = (google(), Arc::new(ManualClock::new(NOW)));
+    let server = Server::start({
+        let (google, clock) = (google.clone(), clock.clone());
+        move |seen| match seen.body.contains("\"T3\"") {
+            true => Reply::Hang(Duration::from_secs(30)),
+            false => Reply::of(&google.answer(&seen.request(), clock.now().millis())),
+        }
+    })
+    .await;
+    let bench = Bench { server, google, clock, vault: Arc::default(), certificate: certificate() };
+    let targets: Vec<Target> = (0..10).map(|number| device(&format!("T{number}"))).collect();
+    let (message, certificate) = (plain(), &bench.certificate);
+    let until = Instant::now() + Duration::from_secs(2);
+    let push = Push { task: TaskId::new(42), message: &message, receipt: None, targets: &targets, certificate, until };
+    let ended = bench.instance().send(push).await;
+    for (number, ended) in ended.iter().enumerate() {
+        match number {
+            3 => assert_eq!((ended.reason, &ended.attempt.outcome), (fault::CUT_OFF, &fault::later_by(10))),
+            _ => assert_eq!(*ended, Ended::ok(), "{number}"),
+        }
+    }
+    assert_eq!(bench.google.desk.take_accepted().len(), 9);
 }

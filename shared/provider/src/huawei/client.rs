@@ -86,7 +86,8 @@ impl Huawei {
             rendered,
         };
         let mut ended =
-            in_chunks(push.targets, LIMITS, |chunk| self.deliver(&common, &whole, Form::Whole, chunk)).await;
+            in_chunks(push.targets, LIMITS, push.until, |chunk| self.deliver(&common, &whole, Form::Whole, chunk))
+                .await;
         guard::judge(&mut ended);
         ended
     }

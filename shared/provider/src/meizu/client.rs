@@ -61,7 +61,7 @@ impl Meizu {
         push_pair(&mut form, "appId", app_id);
         push_pair(&mut form, "messageJson", &json);
         let common = Common { certificate: push.certificate, signer: Signer::new(app_id, &json), form };
-        let mut ended = in_chunks(push.targets, LIMITS, |chunk| self.deliver(&common, chunk).boxed()).await;
+        let mut ended = in_chunks(push.targets, LIMITS, push.until, |chunk| self.deliver(&common, chunk).boxed()).await;
         guard::judge(&mut ended);
         ended
     }

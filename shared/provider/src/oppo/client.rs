@@ -9,7 +9,7 @@ use crate::channel::ChannelLimits;
 use crate::http::HttpClient;
 use crate::token::{Token, TokenHolder};
 use crate::vendor::call::{CallError, Called, of_code_alone, read};
-use crate::vendor::chunks::{ONE_BY_ONE, in_chunks};
+use crate::vendor::chunks::{ONE_BY_ONE, in_chunks, within};
 use crate::vendor::code::Code;
 use crate::vendor::form::push_pair;
 use crate::vendor::link::Link;
@@ -23,7 +23,7 @@ use model::notification::android::Phone;
 use model::outcome::Outcome;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The channel. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +40,8 @@ struct Common<'a> {
     template: Template,
     /// The same without the certificate's category, if it has one.
     plain: Option<Template>,
+    /// When the caller stops waiting.
+    until: Instant,
 }
 
 impl Oppo {
@@ -71,8 +73,8 @@ impl Oppo {
         let is_overseas = |target: &&Target| is_overseas(target.token.as_str());
         let (away, home): (Vec<&Target>, Vec<&Target>) = push.targets.iter().partition(is_overseas);
         // Side by side, so that neither server holds up the other's phones.
-        let away = in_chunks(away, limits, |chunk| self.deliver(common, true, chunk).boxed());
-        let home = in_chunks(home, limits, |chunk| self.deliver(common, false, chunk).boxed());
+        let away = in_chunks(away, limits, push.until, |chunk| self.deliver(common, true, chunk).boxed());
+        let home = in_chunks(home, limits, push.until, |chunk| self.deliver(common, false, chunk).boxed());
         let (away, home) = futures::join!(away, home);
         let (mut away, mut home) = (away.into_iter(), home.into_iter());
         // Back in the order of the targets.
@@ -87,7 +89,7 @@ impl Oppo {
         let (certificate, now) = (push.certificate, self.clock.now());
         let template = Template::new(push, now, true)?;
         let plain = certificate.category.as_ref().map(|_| Template::new(push, now, false)).transpose()?;
-        Ok(Common { certificate, template, plain })
+        Ok(Common { certificate, template, plain, until: push.until })
     }
 
     async fn deliver(&self, common: &Common<'_>, overseas: bool, chunk: &[&Target]) -> Vec<Ended> {
@@ -119,7 +121,10 @@ impl Oppo {
             // A dead registration id speaks for itself, not for everybody who is in a call with it.
             Err(error) if chunk.len() > 1 && error.code().is_some_and(|code| outcome_of(code) == Outcome::Invalid) => {
                 let targets = chunk.iter().copied();
-                in_chunks(targets, ONE_BY_ONE, |one| self.once_boxed(common, template, overseas, one)).await
+                in_chunks(targets, ONE_BY_ONE, within(common.until), |one| {
+                    self.once_boxed(common, template, overseas, one)
+                })
+                .await
             }
             Err(error) => {
                 let mut ended = error.report(called, outcome_of);

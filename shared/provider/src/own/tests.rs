@@ -1,6 +1,6 @@
 use super::{Own, OwnSender, Posted};
 use crate::channel::{Call, Channel, Credentials};
-use crate::testing::{ManualClock, MemoryLines};
+use crate::testing::{ManualClock, MemoryLines, in_time};
 use model::audience::Recipient;
 use model::batch::{BatchId, Part};
 use model::channel::{Address, ChannelKind, DeviceAddress, Way};
@@ -36,7 +36,7 @@ async fn send(lines: &Arc<MemoryLines>, notification: Notification, recipients: 
     let message = Message::Push(PushMessage { task: BATCH.task, notification: Box::new(notification) });
     let app = MobileAppId::parse("demo").unwrap();
     let credentials = Credentials::Own(OwnSender { app, batch: BATCH, expires: NOW });
-    channel.send(Call { message: &message, recipients, credentials: &credentials }).await
+    channel.send(Call { message: &message, recipients, credentials: &credentials, until: in_time() }).await
 }
 
 /// Device 1 with one connection, device 2 with two.

@@ -19,7 +19,7 @@ use crate::huawei::Huawei;
 use crate::meizu::Meizu;
 use crate::oppo::Oppo;
 use crate::token::TokenHolder;
-use crate::vendor::{Ended, Push, Receipt, Target};
+use crate::vendor::{Ended, Push, Receipt, Target, fault};
 use crate::vivo::{StatisticsError, Vivo};
 use crate::xiaomi::Xiaomi;
 use async_trait::async_trait;
@@ -210,8 +210,14 @@ impl<V: Vendor> Channel for Phone<V> {
                 receipt: credentials.receipt.as_ref(),
                 targets: &targets,
                 certificate,
+                until: call.until,
             };
-            places.into_iter().zip(self.0.push(push).await).collect::<Vec<_>>()
+            let ended = self.0.push(push).await;
+            let cut_off = ended.iter().filter(|one| one.reason == fault::CUT_OFF).count();
+            if cut_off > 0 {
+                tracing::warn!(channel = %V::KIND, task.id = %task, cut_off, "time was up before the vendor answered; maybe duplicates");
+            }
+            places.into_iter().zip(ended).collect::<Vec<_>>()
         });
         let mut attempts = vec![no_way(); call.recipients.len()];
         for (place, ended) in join_all(sent).await.into_iter().flatten() {

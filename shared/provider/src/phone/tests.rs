@@ -2,7 +2,7 @@ use super::*;
 use crate::http::HttpSettings;
 use crate::testing::push::{NOW, plain};
 use crate::testing::server::{Reply, Server};
-use crate::testing::{ManualClock, MemoryVault};
+use crate::testing::{ManualClock, MemoryVault, in_time};
 use model::certificate::{HuaweiCertificate, MeizuCertificate};
 use model::channel::{DeviceAddress, Way};
 use model::ids::{AccountId, DeviceToken, OpenId, TaskId};
@@ -59,7 +59,7 @@ async fn each_device_gets_the_form_that_it_asked_for_and_its_own_attempt() {
         Recipient { slot: 6, address: Address::Wechat(OpenId::new("o")), quota_uid: None },
     ];
     let (message, credentials) = (message(), credentials());
-    let call = Call { message: &message, recipients: &recipients, credentials: &credentials };
+    let call = Call { message: &message, recipients: &recipients, credentials: &credentials, until: in_time() };
     let attempts = phones.meizu().send(call).await;
     let labels: Vec<&str> = attempts.iter().map(|attempt| attempt.outcome.label()).collect();
     assert_eq!(labels, ["ok", "invalid", "ok", "content", "ok", "content"]);
@@ -81,7 +81,12 @@ async fn a_certificate_of_another_vendor_sends_nothing() {
     let phones = Phones::new(&PhoneSettings::default(), &http, &tokens, &clock);
     let recipients = [recipient(1, &[(ChannelKind::Huawei, "T")], (false, false))];
     let (message, credentials) = (message(), credentials());
-    let attempts = phones.huawei().send(Call { message: &message, recipients: &recipients, credentials: &credentials });
+    let attempts = phones.huawei().send(Call {
+        message: &message,
+        recipients: &recipients,
+        credentials: &credentials,
+        until: in_time(),
+    });
     assert_eq!(attempts.await[0].outcome, Outcome::Content);
     assert!(<Huawei as Vendor>::certificate(&Certificate::Huawei(huawei())).is_some());
 }

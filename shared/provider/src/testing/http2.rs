@@ -17,6 +17,8 @@ pub(crate) enum Reaction {
     Answer(Box<Response<Bytes>>),
     /// Turns the stream away unprocessed.
     RefuseStream,
+    /// Takes the request and never answers.
+    Hang,
     /// Takes the request and closes the whole connection without an answer.
     Drop,
 }
@@ -184,6 +186,7 @@ async fn answer(
                 stream.send_data(body, true).unwrap();
             }
         }
+        Reaction::Hang => std::future::pending().await,
         Reaction::RefuseStream => respond.send_reset(h2::Reason::REFUSED_STREAM),
         Reaction::Drop => {
             let _ = drop.send(()).await;

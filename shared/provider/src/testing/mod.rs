@@ -16,3 +16,9 @@ pub(crate) mod wechat;
 pub use clock::ManualClock;
 pub use lines::MemoryLines;
 pub use vault::MemoryVault;
+
+/// A moment that no test lives to see.
+#[cfg(test)]
+pub(crate) fn in_time() -> std::time::Instant {
+    std::time::Instant::now() + std::time::Duration::from_secs(600)
+}

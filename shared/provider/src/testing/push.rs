@@ -1,7 +1,7 @@
 //! What the channels to phones are tested with: the golden message, targets, and a stand-in behind a server.
 
 use super::server::{Reply, Seen, Server};
-use super::{ManualClock, MemoryVault};
+use super::{ManualClock, MemoryVault, in_time};
 use crate::http::{HttpClient, HttpSettings};
 use crate::token::TokenHolder;
 use crate::vendor::{Push, Receipt, Target};
@@ -74,7 +74,7 @@ pub(crate) fn push<'a, C>(
     targets: &'a [Target],
     certificate: &'a C,
 ) -> Push<'a, C> {
-    Push { task: TaskId::new(42), message, receipt: Some(receipt), targets, certificate }
+    Push { task: TaskId::new(42), message, receipt: Some(receipt), targets, certificate, until: in_time() }
 }
 
 /// A server, and what a channel needs to call it.

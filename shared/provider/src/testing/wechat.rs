@@ -1,7 +1,7 @@
 //! WeChat on loopback: hands out tokens, and answers sends as the test says.
 
 use super::server::{Reply, Seen, Server};
-use super::{ManualClock, MemoryLines, MemoryVault};
+use super::{ManualClock, MemoryLines, MemoryVault, in_time};
 use crate::channel::{Call, Channel, Credentials, Registry, Settings};
 use crate::http::{HttpClient, HttpSettings};
 use crate::wechat::CallError;
@@ -107,7 +107,7 @@ impl FakeWechat {
 
     pub(crate) async fn send_to(&self, recipients: &[Recipient], account: &WechatAccount) -> Vec<Attempt> {
         let (message, credentials) = (Message::Notice(notice()), Credentials::Wechat(account.clone()));
-        self.channel().send(Call { message: &message, recipients, credentials: &credentials }).await
+        self.channel().send(Call { message: &message, recipients, credentials: &credentials, until: in_time() }).await
     }
 
     /// Sends `content` to one recipient through a channel.
@@ -115,7 +115,7 @@ impl FakeWechat {
         let message =
             Message::Wechat(WechatMessage { naming: notice().naming, content: Box::new(content), media: None });
         let (recipients, credentials) = ([recipient(0)], Credentials::Wechat(keyword_account()));
-        let call = Call { message: &message, recipients: &recipients, credentials: &credentials };
+        let call = Call { message: &message, recipients: &recipients, credentials: &credentials, until: in_time() };
         let mut attempts = self.registry.channel(channel).send(call).await;
         assert_eq!(attempts.len(), 1);
         attempts.remove(0)

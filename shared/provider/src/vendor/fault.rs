@@ -34,6 +34,19 @@ pub const fn of_call(error: &HttpError) -> Ended {
     }
 }
 
+/// Why a call ended that was cut off.
+pub const CUT_OFF: &str = "cut_off";
+
+/// No answer, because time was up. Whether it arrived is not known.
+pub const fn cut_off() -> Ended {
+    Ended::with(later(None), None, CUT_OFF)
+}
+
+/// Time was up before the call was made.
+pub const fn not_begun() -> Ended {
+    Ended::with(later(None), None, "not_begun")
+}
+
 /// There is no token to call with. The holder has logged why.
 pub fn of_token(error: &TokenError) -> Ended {
     let attempt = error.attempt();

@@ -41,6 +41,7 @@ use model::notification::Notification;
 use model::notification::badge::Badge;
 use model::outcome::{Attempt, Outcome};
 use model::secret::Secret;
+use std::time::Instant;
 
 /// What a channel is asked to do. `C` is the vendor's certificate.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub struct Push<'a, C> {
     pub targets: &'a [Target],
     /// In whose name.
     pub certificate: &'a C,
+    /// When the caller stops waiting: see [`Call::until`](crate::channel::Call::until).
+    pub until: Instant,
 }
 
 impl<C> Clone for Push<'_, C> {

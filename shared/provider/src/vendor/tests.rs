@@ -1,13 +1,16 @@
 use super::*;
+use crate::channel::ChannelLimits;
 use crate::http::HttpResponse;
 use crate::vendor::call::{Answer, CallError, read};
 use crate::vendor::receipt::{Event, ReceiptSigner, Report, each};
 use bytes::Bytes;
+use futures::FutureExt;
 use http::{HeaderMap, StatusCode};
 use model::batch::{BatchId, Part};
 use model::channel::ChannelKind;
 use model::ids::MobileAppId;
 use serde::Deserialize;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 #[derive(Debug, Deserialize)]
@@ -172,4 +175,49 @@ fn sends_may_be_held_by_any_thread() {
         held(&channels.2.send(push(&message, &receipt, &targets, certificates.2)));
     }
     let _ = (all, others);
+}
+
+fn target(token: &str) -> Target {
+    Target { token: DeviceToken::new(token), badge: None }
+}
+
+/// How a call ends for `hangs` that takes too long, and for everybody else who is answered at once.
+async fn answered(chunk: &[&Target]) -> Vec<Ended> {
+    if chunk.iter().any(|target| target.token.as_str() == "hangs") {
+        std::future::pending::<()>().await;
+    }
+    Ended::ok().times(chunk.len())
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_is_cut_off_alone_and_none_begins_after_that() {
+    let limits = ChannelLimits {
+        recipients_per_call: NonZeroUsize::new(2).unwrap(),
+        calls_in_flight: NonZeroUsize::new(2).unwrap(),
+        recognises_repeats: false,
+    };
+    let until = || Instant::now() + Duration::from_millis(200);
+    let reasons = |ended: Vec<Ended>| ended.iter().map(|ended| ended.reason).collect::<Vec<_>>();
+    let targets = ["a", "b", "hangs", "c", "d", "e"].map(target);
+    let ended = chunks::in_chunks(&targets, limits, until(), |chunk| answered(chunk).boxed()).await;
+    assert_eq!(reasons(ended), ["ok", "ok", "cut_off", "cut_off", "ok", "ok"]);
+    // Both places are taken until time is up.
+    let targets = ["hangs", "a", "hangs", "b", "c", "d"].map(target);
+    let ended = chunks::in_chunks(&targets, limits, until(), |chunk| answered(chunk).boxed()).await;
+    assert_eq!(reasons(ended), ["cut_off", "cut_off", "cut_off", "cut_off", "not_begun", "not_begun"]);
+}
+
+#[tokio::test]
+async fn what_the_calls_within_a_call_were_answered_is_not_cut_off_with_it() {
+    let whole = ChannelLimits { recipients_per_call: NonZeroUsize::new(100).unwrap(), ..chunks::ONE_BY_ONE };
+    let targets = ["a", "hangs", "b"].map(target);
+    let until = Instant::now() + Duration::from_millis(700);
+    let ended = chunks::in_chunks(&targets, whole, until, |chunk| {
+        let one_by_one = chunks::in_chunks(chunk.iter().copied(), chunks::ONE_BY_ONE, chunks::within(until), |one| {
+            answered(one).boxed()
+        });
+        one_by_one.boxed()
+    })
+    .await;
+    assert_eq!(ended, [Ended::ok(), fault::cut_off(), Ended::ok()]);
 }

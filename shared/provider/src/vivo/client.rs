@@ -9,7 +9,7 @@ use crate::channel::ChannelLimits;
 use crate::http::HttpClient;
 use crate::token::{Token, TokenHolder};
 use crate::vendor::call::{self, CallError, Called, of_code_alone, read};
-use crate::vendor::chunks::{ONE_BY_ONE, in_chunks};
+use crate::vendor::chunks::{ONE_BY_ONE, in_chunks, within};
 use crate::vendor::code::Code;
 use crate::vendor::link::Link;
 use crate::vendor::tokens::with_token;
@@ -22,6 +22,7 @@ use model::notification::android::Phone;
 use model::outcome::Outcome;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::OnceCell;
 
 /// The header that carries the token.
@@ -41,6 +42,8 @@ struct Common<'a> {
     rendered: Rendered,
     /// The notification that was left for lists: vivo's id of it. All lists of a send use the same.
     left: OnceCell<Result<String, CallError>>,
+    /// When the caller stops waiting.
+    until: Instant,
 }
 
 impl Vivo {
@@ -66,8 +69,8 @@ impl Vivo {
             Ok(rendered) => rendered,
             Err(ended) => return ended.times(push.targets.len()),
         };
-        let common = Common { certificate: push.certificate, rendered, left: OnceCell::new() };
-        let mut ended = in_chunks(push.targets, LIMITS, |chunk| self.deliver(&common, chunk).boxed()).await;
+        let common = Common { certificate: push.certificate, rendered, left: OnceCell::new(), until: push.until };
+        let mut ended = in_chunks(push.targets, LIMITS, push.until, |chunk| self.deliver(&common, chunk).boxed()).await;
         guard::judge(&mut ended);
         ended
     }
@@ -78,7 +81,10 @@ impl Vivo {
                 Err(error) if goes_one_by_one(&error) => {
                     let (account, targets, code) = (common.certificate.id.as_str(), chunk.len(), error.code());
                     tracing::warn!(channel = Self::NAME, account, targets, code = ?code, "no list; phones are served one by one");
-                    in_chunks(chunk.iter().copied(), ONE_BY_ONE, |one| self.to_one(common, one[0]).boxed()).await
+                    in_chunks(chunk.iter().copied(), ONE_BY_ONE, within(common.until), |one| {
+                        self.to_one(common, one[0]).boxed()
+                    })
+                    .await
                 }
                 answered => self.ended(common, chunk, answered),
             };

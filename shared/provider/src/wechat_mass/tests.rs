@@ -1,4 +1,5 @@
 use crate::channel::Call;
+use crate::testing::in_time;
 use crate::testing::server::Reply;
 use crate::testing::wechat::{FakeWechat, MASS, keyword_account, notice, recipient};
 use model::audience::Recipient;
@@ -17,7 +18,7 @@ async fn send(wechat: &FakeWechat, content: MassContent, to: Recipient) -> Attem
     let message = MassMessage { naming: notice().naming, content, media: None, links: Vec::new() };
     let message = Message::Mass(message);
     let credentials = crate::channel::Credentials::Wechat(keyword_account());
-    let call = Call { message: &message, recipients: &[to], credentials: &credentials };
+    let call = Call { message: &message, recipients: &[to], credentials: &credentials, until: in_time() };
     wechat.registry.channel(ChannelKind::WechatMass).send(call).await.remove(0)
 }
 

@@ -72,7 +72,7 @@ impl Xiaomi {
         authorization.set_sensitive(true);
         let link = Link::new(self.0.settings.base_url(certificate.region), self.0.http.clone());
         let common = Common { certificate, link, authorization, form };
-        in_chunks(push.targets, LIMITS, |chunk| deliver(&common, chunk).boxed()).await
+        in_chunks(push.targets, LIMITS, push.until, |chunk| deliver(&common, chunk).boxed()).await
     }
 }
 
