@@ -8,6 +8,7 @@
 //! What does not fit an invocation is continued by a message to itself.
 
 mod devices;
+mod moved;
 
 use crate::service_account::{self, accept::body_of};
 use futures::future::try_join_all;
@@ -256,6 +257,7 @@ impl Run<'_> {
             last: found.last,
             offline: 0,
             online: DeviceSet::default(),
+            members: Vec::new(),
             at: self.context.clock.now(),
         };
         let page = self.store.planner.plan(self.task.id, self.part, number, ours.clone(), self.task.expires()).await?;

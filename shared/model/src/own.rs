@@ -66,6 +66,11 @@ impl DeviceSet {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The devices, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        self.0.iter().copied().map(DeviceId::new)
+    }
 }
 
 impl FromIterator<DeviceId> for DeviceSet {

@@ -41,6 +41,10 @@ pub struct PlanPage {
     /// leg first, however often the batches are built.
     #[serde(default, skip_serializing_if = "DeviceSet::is_empty")]
     pub online: DeviceSet,
+    /// Of a message for later: who was planned for each of its batches. There they stay, whatever their tokens are when the
+    /// batches are built.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<DeviceSet>,
     /// When it was planned.
     #[serde(skip)]
     pub at: Timestamp,
@@ -77,6 +81,11 @@ pub struct PlannedRoute {
 }
 
 impl PlanPage {
+    /// Its batches with their numbers.
+    pub fn numbered(&self) -> impl Iterator<Item = (u32, &PlannedBatch)> {
+        (self.first_batch..).zip(&self.batches)
+    }
+
     /// Number of the first batch of the next page.
     pub fn next_batch(&self) -> u32 {
         self.first_batch + u32::try_from(self.batches.len()).unwrap_or(0)

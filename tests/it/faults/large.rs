@@ -118,6 +118,7 @@ async fn counters_are_exact_whoever_finishes_at_once() {
             last: page == 4,
             offline: 0,
             online: DeviceSet::default(),
+            members: Vec::new(),
             at: town.now(),
         };
         let expires = town.now().plus(TASK_RETENTION);

@@ -40,7 +40,7 @@ pub(super) async fn take(deployment: &Deployment, queue: &str) -> Vec<String> {
 }
 
 /// Works the queue of tasks until it is empty.
-async fn fan_out(town: &Town) {
+pub(super) async fn fan_out(town: &Town) {
     let function = routes::by_name("fanout").expect("the function");
     loop {
         let bodies = take(town.stack.deployment(), "TasksQueue").await;

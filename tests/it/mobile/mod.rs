@@ -6,6 +6,7 @@ mod certificate;
 mod devices;
 mod fanout;
 mod load;
+mod moved;
 mod notify;
 mod receipts;
 mod repeats;

@@ -4,9 +4,9 @@
 //! batch goes to one queue, and a vendor that takes a thousand devices a call gets hundreds. Where the vendor cannot be
 //! told to wait, the batches of a message for later stay here until shortly before its time.
 //!
-//! A scheduled message goes to who was there when it was accepted, at the tokens of the moment it is shown. Who has only
-//! tokens by then that no batch of the page was planned for goes along with another one.
+//! A scheduled message goes to who was there when it was accepted, at the tokens of the moment it is shown (`moved`).
 
+use super::moved::Settled;
 use super::{FanoutStore, Run};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use gateway::{Invocation, WorkerError};
@@ -21,12 +21,11 @@ use model::limits::{BATCH_BYTES, BATCH_RECIPIENTS, PAGE_BATCHES, QUEUE_DELAY};
 use model::notification::Kind;
 use model::own::{DeviceSet, OwnAddress};
 use model::push::{Audience, PushContent, RELEASE_AHEAD, Strategy};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use store::devices::{CardPage, List};
 use store::plan::{PlanPage, PlannedBatch, PlannedRoute};
 use store::queue::TaskMessage;
-use tracing::warn;
 
 /// Devices read for one page of the plan.
 const PAGE_DEVICES: usize = BATCH_RECIPIENTS * PAGE_BATCHES;
@@ -45,23 +44,23 @@ pub(super) struct Push<'a> {
 }
 
 /// A device of a page, and how it is reached.
-struct Reached<'a> {
-    card: &'a Card,
-    route: Route,
+pub(super) struct Reached<'a> {
+    pub(super) card: &'a Card,
+    pub(super) route: Route,
 }
 
 impl Reached<'_> {
-    const fn planned(&self) -> PlannedRoute {
+    pub(super) const fn planned(&self) -> PlannedRoute {
         PlannedRoute { leg: self.route.leg, environment: self.route.environment }
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         DEVICE_BYTES + self.route.ways.iter().map(|way| WAY_BYTES + way.token.as_str().len()).sum::<usize>()
     }
 }
 
 /// A batch whose time has come: its devices, its number, its route, and how long the queue is to hold it.
-type Ready<'a> = (Vec<Reached<'a>>, u32, PlannedRoute, Duration);
+pub(super) type Ready<'a> = (Vec<Reached<'a>>, u32, PlannedRoute, Duration);
 
 impl Run<'_> {
     /// Goes through the devices of a push, page by page.
@@ -112,7 +111,7 @@ impl Run<'_> {
         if let Some(page) = self.store.plans.page(self.task.id, self.part, number).await? {
             if page.seen.is_some() && page.batches.iter().zip(page.first_batch..).any(|(_, batch)| self.wants(batch)) {
                 let found = cards(self.store, push, listed, after, page.seen, usize::MAX >> 1).await?;
-                self.send_devices(push, after, &page, &found.cards, kept_back).await?;
+                self.send_devices(push, &page, &found.cards, kept_back).await?;
             }
             return Ok(page);
         }
@@ -121,11 +120,11 @@ impl Run<'_> {
         let ours = self.plan_devices(push, before.map_or(0, PlanPage::next_batch), &found, online);
         let page = self.store.planner.plan(self.task.id, self.part, number, ours.clone(), self.task.expires()).await?;
         if page.batches == ours.batches && page.online == ours.online {
-            self.send_devices(push, after, &page, &found.cards, kept_back).await?;
+            self.send_devices(push, &page, &found.cards, kept_back).await?;
         } else {
             // Somebody else planned it from another state of the audience: theirs stands.
             let found = cards(self.store, push, listed, after, page.seen, usize::MAX >> 1).await?;
-            self.send_devices(push, after, &page, &found.cards, kept_back).await?;
+            self.send_devices(push, &page, &found.cards, kept_back).await?;
         }
         Ok(page)
     }
@@ -135,22 +134,30 @@ impl Run<'_> {
         let own_only = push.content.strategy == Strategy::OwnOnly;
         let is_offline = |card: &&Card| own_only && !card.muted && !online.contains(card.device);
         let offline = found.cards.iter().filter(is_offline).count();
-        let mut batches: Vec<PlannedBatch> = Vec::new();
+        let (mut batches, mut members): (Vec<PlannedBatch>, Vec<DeviceSet>) = (Vec::new(), Vec::new());
         let room = BATCH_BYTES.saturating_sub(self.message_bytes());
         for (route, devices) in by_route(self.reached(&found.cards, &online)) {
-            let (mut recipients, mut bytes) = (0, 0);
+            let (mut first, mut bytes) = (0, 0);
             for (at, device) in devices.iter().enumerate() {
-                recipients += 1;
+                let recipients = at + 1 - first;
                 bytes += device.bytes();
                 let next = devices.get(at + 1).map(Reached::bytes);
-                let is_full = recipients as usize == BATCH_RECIPIENTS || next.is_some_and(|next| bytes + next > room);
+                let is_full = recipients == BATCH_RECIPIENTS || next.is_some_and(|next| bytes + next > room);
                 if is_full || next.is_none() {
                     // The last one of a route reaches to the end of the page: who changes over is still met.
                     let upto = if next.is_none() { found.seen.unwrap_or_default() } else { device.card.device.get() };
+                    let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
                     batches.push(PlannedBatch { upto, recipients, route: Some(route) });
-                    (recipients, bytes) = (0, 0);
+                    members.push(devices[first..=at].iter().map(|device| device.card.device).collect());
+                    (first, bytes) = (at + 1, 0);
                 }
             }
+        }
+        let now = self.context.clock.now();
+        let channels = batches.iter().filter_map(|batch| self.channel(batch.route?));
+        if !channels.into_iter().any(|channel| push.content.notification.held_until(channel, now).is_some()) {
+            // They go out at once, at the tokens by which they were planned.
+            members.clear();
         }
         PlanPage {
             first_batch,
@@ -159,7 +166,8 @@ impl Run<'_> {
             last: found.last,
             offline: offline as u64,
             online,
-            at: self.context.clock.now(),
+            members,
+            at: now,
         }
     }
 
@@ -181,28 +189,24 @@ impl Run<'_> {
     }
 
     /// About how much the message takes of a queue message.
-    fn message_bytes(&self) -> usize {
+    pub(super) fn message_bytes(&self) -> usize {
         serde_json::to_vec(&self.message).map_or(0, |bytes| bytes.len() * 11 / 10 + 1_000)
     }
 
-    /// Cuts devices at the plan's boundaries and sends the batches whose time has come. `kept_back` becomes the moment at
-    /// which the earliest of the others is to be sent.
+    /// Sorts devices into the plan's batches and sends those whose time has come. `kept_back` becomes the moment at which the
+    /// earliest of the others is to be sent.
     async fn send_devices(
         &self,
         push: Push<'_>,
-        after: Option<u64>,
         page: &PlanPage,
         cards: &[Card],
         kept_back: &mut Option<Timestamp>,
     ) -> Result<(), WorkerError> {
         let now = self.context.clock.now();
-        let mut routes: BTreeMap<PlannedRoute, Vec<Reached<'_>>> = by_route(self.reached(cards, &page.online));
-        let mut from: HashMap<PlannedRoute, u64> = HashMap::new();
+        let Settled { mut batches, strays } = self.settle(page, self.reached(cards, &page.online));
         let mut ready: Vec<Ready<'_>> = Vec::new();
-        for (planned, number) in page.batches.iter().zip(page.first_batch..) {
+        for (number, planned) in page.numbered() {
             let Some(route) = planned.route else { continue };
-            let begin = from.insert(route, planned.upto + 1).unwrap_or_else(|| after.map_or(0, |after| after + 1));
-            let span = begin..=planned.upto;
             let Some(channel) = self.channel(route) else { continue };
             if !self.wants(number) {
                 continue;
@@ -214,50 +218,20 @@ impl Run<'_> {
                 *kept_back = Some(kept_back.map_or(release, |known| known.min(release)));
                 continue;
             }
-            let devices = routes.remove(&route).unwrap_or_default();
-            let (here, rest) = devices.into_iter().partition(|device| span.contains(&device.card.device.get()));
-            routes.insert(route, rest);
-            ready.push((here, number, route, delay));
+            ready.push((batches.remove(&number).unwrap_or_default(), number, route, delay));
         }
         if self.redrive {
-            let planned: BTreeSet<PlannedRoute> = page.batches.iter().filter_map(|batch| batch.route).collect();
-            let strays = routes.into_iter().filter(|(route, _)| !planned.contains(route));
-            self.take_along(strays.flat_map(|(_, devices)| devices), &mut ready);
+            self.take_along(page, strays, &mut ready);
         }
         let badges = self.count_badges(push, ready.iter().flat_map(|(devices, ..)| devices)).await?;
-        let mut batches = Vec::with_capacity(ready.len());
+        let mut built = Vec::with_capacity(ready.len());
         for (devices, number, route, delay) in ready {
             let recipients =
                 devices.into_iter().map(|device| recipient(push.content, device, &badges, now.plus(delay)));
             let recipients: Vec<Recipient> = recipients.collect();
-            batches.push((self.device_batch(push.app, number, route, recipients), delay));
+            built.push((self.device_batch(push.app, number, route, recipients), delay));
         }
-        self.send_delayed(batches).await
-    }
-
-    /// Devices that are reached over a route by now for which their page has no batch go along with the last batch of their
-    /// environment: `deliver` passes them on to their own channel. Who is served by another batch is not.
-    fn take_along<'c>(&self, strays: impl Iterator<Item = Reached<'c>>, ready: &mut [Ready<'c>]) {
-        let room = BATCH_BYTES.saturating_sub(self.message_bytes());
-        let mut left = 0;
-        for stray in strays {
-            let slot = stray.card.device.get();
-            if self.done.values().any(|kept| kept.record.is_final(slot)) {
-                continue;
-            }
-            let last = ready.iter_mut().rev().find(|(_, _, route, _)| route.environment == stray.route.environment);
-            let takes = |devices: &[Reached<'_>]| {
-                let bytes: usize = devices.iter().map(Reached::bytes).sum();
-                devices.len() < BATCH_RECIPIENTS && bytes + stray.bytes() <= room
-            };
-            match last {
-                Some((devices, ..)) if takes(devices) => devices.push(stray),
-                _ => left += 1,
-            }
-        }
-        if left > 0 {
-            warn!(task.id = %self.task.id, devices = left, "devices left out: they have other tokens by now, and no batch of their page can take them along");
-        }
+        self.send_delayed(built).await
     }
 
     fn channel(&self, route: PlannedRoute) -> Option<ChannelKind> {
