@@ -5,7 +5,8 @@
 //! API Gateway brings that here, so this function serves those calls itself.
 //!
 //! `ANY $default`. Under `/api`: 404 with code 1004 for an unknown path, 405 with code 1005 for a wrong method, 204
-//! for `OPTIONS`. Under `/interface`: 404 and 405 in that family's shape. Elsewhere a short text. Never a redirect: clients turn a redirected POST into a GET.
+//! for `OPTIONS`. Under `/interface`: 404 and 405 in that family's shape. Elsewhere a short text. Never a redirect:
+//! clients turn a redirected POST into a GET.
 
 use crate::{admin, mobile, page, receipt, service_account, wechat, wxpusher};
 use gateway::envelope;

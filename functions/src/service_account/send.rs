@@ -57,7 +57,8 @@ pub const FUNCTION: Function = http_function!("service-send", Family::Service, R
 ///
 /// Answers `data`: `{"taskId", "unbound":[user ids that nobody is bound to]}`. 404 when nobody is bound at all. Of several
 /// users who are bound to one person, the first one that the call names gets the message, and the others are left out: of
-/// `unbound` and of what [`super::task`] tells, too. Accepted, not yet sent: see [`super::task`]. The part that `msgtype` names is the one that counts; others are passed over.
+/// `unbound` and of what [`super::task`] tells, too. Accepted, not yet sent: see [`super::task`]. The part that
+/// `msgtype` names is the one that counts; others are passed over.
 ///
 /// Source: the API's document; where its tables and examples differ, the examples count.
 async fn handle(context: &Context, store: &SendStore, request: Request) -> Result<Reply, ApiError> {

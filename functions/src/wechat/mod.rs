@@ -1,4 +1,5 @@
-//! WeChat: what it tells us, its own API, and pushes by openid. Back ends that use a WeChat SDK move here by changing its base URL.
+//! WeChat: what it tells us, its own API, and pushes by openid. Back ends that use a WeChat SDK move here by changing
+//! its base URL.
 //!
 //! | function | route | does |
 //! | --- | --- | --- |

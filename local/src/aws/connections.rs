@@ -3,7 +3,8 @@
 //! Calls are as strict as API Gateway's: they must be signed for `execute-api`, a connection that is not open is answered
 //! 410, a payload of more than 128 KB 413, and one that does not take what it is sent 429. Like there, a success says that
 //! the connection has been given the message, not that the client has it.
-//! Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>,
+//! Source:
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html>,
 //! read 2026-11-25.
 
 use super::calls::{Call, Calls, bytes};
@@ -22,7 +23,8 @@ use tokio::sync::mpsc;
 const SERVICE: &str = "execute-api";
 
 /// The largest message, either way, in bytes.
-/// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>,
+/// Source:
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html>,
 /// read 2026-11-25.
 pub const MAX_MESSAGE_BYTES: usize = 128 * 1024;
 

@@ -13,8 +13,8 @@ use axum::routing::get;
 
 use super::Sandbox;
 
-/// A page may load its own files and read its own inbox with what is shown there, nothing else. Message text never becomes markup; this
-/// holds even if that were broken.
+/// A page may load its own files and read its own inbox with what is shown there, nothing else. Message text never
+/// becomes markup; this holds even if that were broken.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

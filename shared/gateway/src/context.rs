@@ -133,8 +133,8 @@ impl Context {
         self.turns.get(&channel).cloned().unwrap_or_default()
     }
 
-    /// The client for URLs that developers gave us, callbacks and pictures of pushes: it reaches the public internet, the exceptions of the settings, and
-    /// nothing else, and follows no redirect.
+    /// The client for URLs that developers gave us, callbacks and pictures of pushes: it reaches the public internet,
+    /// the exceptions of the settings, and nothing else, and follows no redirect.
     pub fn callback_http(&self) -> &HttpClient {
         self.callback_http.get_or_init(|| {
             let settings = HttpSettings { total_timeout: model::callback::TIMEOUT, ..HttpSettings::default() };

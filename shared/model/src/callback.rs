@@ -135,8 +135,8 @@ impl From<&Trade> for OrderPay {
 }
 
 /// Names a callback: `cb_`, the moment of what happened in 13 digits of milliseconds, `_`, and 24 hexadecimal digits of a
-/// hash over app, action and what makes the event that one event. So a repeat of the same event is the same callback, and ids sort by
-/// time.
+/// hash over app, action and what makes the event that one event. So a repeat of the same event is the same callback,
+/// and ids sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CallbackId(String);

@@ -126,8 +126,8 @@ pub fn sequence<'a>(names: &'a [String]) -> Result<Vec<ChannelKind>, &'a str> {
     Ok(channels)
 }
 
-/// The legs of a message of this kind: our own channel first, then Apple's, for no other reaches an iPhone, then the Android channels in the order
-/// of the call. A channel that carries nothing of the kind is no leg.
+/// The legs of a message of this kind: our own channel first, then Apple's, for no other reaches an iPhone, then the
+/// Android channels in the order of the call. A channel that carries nothing of the kind is no leg.
 pub fn legs(strategy: Strategy, sequence: &[ChannelKind], kind: Kind) -> Vec<ChannelKind> {
     match strategy {
         Strategy::OwnOnly => vec![ChannelKind::Own],

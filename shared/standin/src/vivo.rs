@@ -1,8 +1,10 @@
-//! vivo: the token call, `send`, `saveListPayload`, `pushToList` and `getStatistics`, by vivo's "server API" 2.9.2, read 2026-11.
+//! vivo: the token call, `send`, `saveListPayload`, `pushToList` and `getStatistics`, by vivo's "server API" 2.9.2,
+//! read 2026-11.
 //!
 //! Checks, first failure answers. Token call: 10200 to 10207. Others: token 10000; appId 10094; fields 10043 and 10045;
 //! category 10097; list of fewer than two or too many 10045; unknown taskId 10043. A device's code is its `status`; the
-//! code `10302` refuses a whole call. `getStatistics` wants 1 to 100 ids and leaves out what it does not know. In test mode all but test users have status 4.
+//! code `10302` refuses a whole call. `getStatistics` wants 1 to 100 ids and leaves out what it does not know. In test
+//! mode all but test users have status 4.
 
 use crate::{Accepted, Desk, header, json, object};
 use bytes::Bytes;

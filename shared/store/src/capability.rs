@@ -82,8 +82,8 @@ macro_rules! capability {
     };
 }
 
-/// Declares a capability that works through others: `capability_with! { /// doc  Name { opener: Opener }: [("dynamodb:GetItem", Apps)] }`.
-/// It has a field `store` and the named ones.
+/// Declares a capability that works through others: `capability_with! { /// doc  Name { opener: Opener }:
+/// [("dynamodb:GetItem", Apps)] }`. It has a field `store` and the named ones.
 macro_rules! capability_with {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $part:ty),+ $(,)? }: [$(($action:literal, $resource:expr)),* $(,)?]) => {
         $(#[$doc])*

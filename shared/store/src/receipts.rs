@@ -1,8 +1,9 @@
 //! Receipts (Tasks table): what WeChat says later of a message that it had accepted.
 //!
-//! Only bad news is written, and how many people a mass message reached. That a message was shown is what its record says already, so the usual receipt costs no
-//! write. Bad news stands under WeChat's id of the message, which the record holds, and is joined when somebody asks:
-//! so it does not matter whether it comes before or after our own record.
+//! Only bad news is written, and how many people a mass message reached. That a message was shown is what its record
+//! says already, so the usual receipt costs no write. Bad news stands under WeChat's id of the message, which the
+//! record holds, and is joined when somebody asks: so it does not matter whether it comes before or after our own
+//! record.
 
 use crate::item::{Item, Reader, json, s};
 use crate::{StoreError, keys};

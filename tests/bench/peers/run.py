@@ -130,7 +130,8 @@ ELSEWHERE = {
     ),
 }
 """Both crates have the vendor's host built in, and a2 its roots: file, what stands there, and what goes there instead. a2
-also begins with the token that all clients show: Apple takes one new one in twenty minutes, and so does the stand-in. Nothing that costs anything per notification changes."""
+also begins with the token that all clients show: Apple takes one new one in twenty minutes, and so does the stand-in.
+Nothing that costs anything per notification changes."""
 
 
 def crate(name: str) -> list[str]:

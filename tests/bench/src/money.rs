@@ -10,7 +10,8 @@
 //! - Waiting for AWS: [`AWS_TRIP`] for every call of DynamoDB, S3 and SQS, at the function's memory.
 //! - Waiting for the vendor: [`vendor_trip`] for every round of `calls_in_flight` calls, and one for every invocation.
 //!
-//! Not part of a message's cost: what a deployment costs when nobody sends (`docs/data.md`, `docs/operations.md`), storage of seven days, logs.
+//! Not part of a message's cost: what a deployment costs when nobody sends (`docs/data.md`, `docs/operations.md`),
+//! storage of seven days, logs.
 
 use crate::Failure;
 use crate::calls::{Call, Caller};

@@ -6,7 +6,8 @@ use store::StoreError;
 use tracing::info;
 
 impl Doing<'_> {
-    /// Keeps bad news of messages, and how many people a mass message reached; who has blocked the account is not sent to again until they are seen.
+    /// Keeps bad news of messages, and how many people a mass message reached; who has blocked the account is not sent
+    /// to again until they are seen.
     pub(super) async fn finished(&self, finished: &[Finished]) -> Result<(), StoreError> {
         for finished in finished.iter().filter(|finished| is_news(finished)) {
             let Finished { msgid, end, .. } = finished;

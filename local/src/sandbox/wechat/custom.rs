@@ -3,9 +3,9 @@
 //! Body `{"touser","msgtype","<msgtype>":{…}}`, answer `{"errcode":0,"errmsg":"ok"}`: no id, and no repeat is recognised.
 //!
 //! Checks, first failure answers: token 41001, 40014, 40001, 42001; method 43002; body 44002, 47001, 40033; recipient
-//! 40003, 43004; type 40008, its object 47001; text 44004 empty, 45002 above 2,048 bytes; media 41006 without an id, 40007 when it is no
-//! upload of the account and type, or has expired;
-//! articles 45162 no array, 45008 not exactly one, 45003 without a title; windows 45015, 45047; quota 45009.
+//! 40003, 43004; type 40008, its object 47001; text 44004 empty, 45002 above 2,048 bytes; media 41006 without an id,
+//! 40007 when it is no upload of the account and type, or has expired; articles 45162 no array, 45008 not exactly one,
+//! 45003 without a title; windows 45015, 45047; quota 45009.
 //!
 //! Windows: five messages within 48 hours of a person's message, three within a minute of a follow, a scan or a tap.
 //! Source: WeChat's page "customer service messages", read 2026-11.

@@ -9,8 +9,8 @@
 //! voice (AMR, MP3) and thumb (JPEG); 45007 a voice above 60 s; quota 45009. A message with an id that is unknown, expired, of
 //! another account or of another type is answered 40007. Uploads are forgotten by a restart, as after their three days.
 //!
-//! `GET /sandbox/wechat/{account}/media/{media_id}` shows what was uploaded; of a recording `x-audio-seconds` says how long it is.
-//! Source: WeChat's pages "new temporary media" and "new permanent material", read 2026-11.
+//! `GET /sandbox/wechat/{account}/media/{media_id}` shows what was uploaded; of a recording `x-audio-seconds` says how
+//! long it is. Source: WeChat's pages "new temporary media" and "new permanent material", read 2026-11.
 
 use std::collections::HashMap;
 use std::sync::Arc;

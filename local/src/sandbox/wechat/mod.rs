@@ -16,8 +16,8 @@
 //!
 //! The other direction, what people do and WeChat tells the gateway, is on the page of [`user`].
 //!
-//! Not enforced: the caller's IP whitelist, frozen secrets, and limits per minute but those of mass messages. They are faults to order: 40164, 40243
-//! and 45011, which are answered in WeChat's own words.
+//! Not enforced: the caller's IP whitelist, frozen secrets, and limits per minute but those of mass messages. They are
+//! faults to order: 40164, 40243 and 45011, which are answered in WeChat's own words.
 
 mod account;
 mod controls;

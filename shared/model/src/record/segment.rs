@@ -18,8 +18,9 @@ const STATE_BITS: u8 = 0x0f;
 /// Encodes entries by slot.
 ///
 /// Layout: the version; then runs of entries that have the same leg, state and fields: flags and state (one byte), leg
-/// (one byte, where the flags say that it is not the first), length (LEB128); then per entry its slot (LEB128, difference to the one before), vendor code (zigzag LEB128) and vendor id
-/// (zigzag LEB128, difference to the one before) where the flags say so.
+/// (one byte, where the flags say that it is not the first), length (LEB128); then per entry its slot (LEB128,
+/// difference to the one before), vendor code (zigzag LEB128) and vendor id (zigzag LEB128, difference to the one
+/// before) where the flags say so.
 pub fn encode(entries: &BTreeMap<u64, Entry>) -> Vec<u8> {
     let mut bytes = vec![VERSION];
     let (mut last_slot, mut last_id) = (0u64, 0u64);

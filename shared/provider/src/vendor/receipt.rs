@@ -1,8 +1,9 @@
 //! Receipts: what a vendor reports later about a notification that it accepted.
 //!
-//! Most vendors sign nothing (Huawei does, see [`crate::huawei`]). So a receipt is believed for two reasons: it came to an address with a secret in its
-//! path (checked before these functions are called), and it brings back a parameter that only we can have made
-//! ([`ReceiptSigner`]), which names the batch. Reading one is a pure function in the vendor's folder.
+//! Most vendors sign nothing (Huawei does, see [`crate::huawei`]). So a receipt is believed for two reasons: it came to
+//! an address with a secret in its path (checked before these functions are called), and it brings back a parameter
+//! that only we can have made ([`ReceiptSigner`]), which names the batch. Reading one is a pure function in the
+//! vendor's folder.
 
 use super::hex;
 use model::batch::BatchId;
