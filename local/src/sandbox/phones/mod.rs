@@ -11,7 +11,8 @@
 //! **Faults.** An order without a `recipient` is about a whole call: `errcode` is the vendor's code for the call (for Apple
 //! and Google the HTTP status that belongs to it). One with a `recipient` and an `errcode` is about that device among others
 //! of the call: the vendor's own code for a device (OPPO 10000, vivo 1, 2 or 4, Meizu 110002; for Apple and Google 410, 404
-//! and so on; for Huawei and Xiaomi any code makes the token a dead one).
+//! and so on; for Huawei and Xiaomi any code makes the token a dead one). It counts as one call less to go, however few
+//! devices the call has; other orders for a device are for calls that name it alone, once its codes are used up.
 
 mod codes;
 pub mod keys;
@@ -270,7 +271,8 @@ async fn call(sandbox: Arc<Sandbox>, vendor: Vendor, request: Request) -> Respon
         sandbox.faults.disturb(vendor.channel(), kind, &devices, &wire);
     }
     let ordered = sandbox.faults.take_of_devices(vendor.channel(), kind, &devices);
-    let single = if let [device] = devices.as_slice() { Some(device.as_str()) } else { None };
+    // An order that is carried out as the device's own is not one about the call as well: it would count twice.
+    let single = if let ([device], []) = (&*devices, &*ordered) { Some(device.as_str()) } else { None };
     let arrival = Arrival {
         service: vendor.channel(),
         operation,

@@ -14,7 +14,7 @@ async fn every_upstream_call_is_counted_with_its_bytes() {
     let accepted = running.send_with(&token, &message()).await;
     running.order(json!({ "channel": "wechat-template", "drop": true })).await;
     let path = super::send_path(&token);
-    assert!(running.try_call(Method::POST, &path, "{}").await.is_none());
+    assert!(running.try_call(Method::POST, &path, &[], "{}").await.is_none());
     running.get("/wechat/cgi-bin/token").await;
 
     let calls = running.get("/sandbox/calls").await.json();

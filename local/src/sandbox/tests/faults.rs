@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{OPENID, Running, message, message_with, send_path};
+use super::{OPENID, Running, World, message, message_with, send_path, world};
 use crate::sandbox::{Effect, Fault};
 
 /// The orders that are left.
@@ -97,7 +97,7 @@ async fn drop_before_breaks_the_connection_and_accepts_nothing() {
     let body = message().to_string();
     for drop in [json!(true), json!("before")] {
         running.order(json!({ "channel": "wechat-template", "drop": drop })).await;
-        assert!(running.try_call(Method::POST, &path, &body).await.is_none());
+        assert!(running.try_call(Method::POST, &path, &[], &body).await.is_none());
     }
     assert!(running.messages().is_empty());
     assert_eq!(running.send(&message()).await.errcode(), 0);
@@ -109,7 +109,7 @@ async fn drop_after_breaks_the_connection_and_accepts_the_message() {
     let path = send_path(&running.token().await);
     running.order(json!({ "channel": "wechat-template", "drop": "after" })).await;
     let message = message_with("client_msg_id", json!("a"));
-    let answer = running.try_call(Method::POST, &path, &message.to_string()).await;
+    let answer = running.try_call(Method::POST, &path, &[], &message.to_string()).await;
     assert!(answer.is_none());
     assert_eq!(running.messages().len(), 1);
     // The sender's second try finds out.
@@ -152,6 +152,41 @@ async fn recipient_fault_spares_the_others() {
     assert_eq!(running.send(&other).await.errcode(), 0);
     assert_eq!(running.send(&message()).await.errcode(), 43019);
     assert_eq!(running.send(&message()).await.errcode(), 0);
+}
+
+/// What Xiaomi's stand-in says of these devices: those it has no token of, or its code for the call.
+async fn xiaomi(running: &Running, devices: &str) -> Value {
+    let form = format!(
+        "registration_id={devices}&restricted_package_name=com.example.demo&pass_through=0&title=t&description=d\
+         &notify_type=1",
+    );
+    let headers = [("authorization", "key=demo-xiaomi-secret"), ("content-type", "application/x-www-form-urlencoded")];
+    let answer = running.call_with(Method::POST, "/xiaomi/v3/message/regid", &headers, &form).await.json();
+    answer["data"].get("bad_regids").unwrap_or(&answer["code"]).clone()
+}
+
+#[tokio::test]
+async fn an_order_for_a_device_counts_calls_not_what_they_are_about() {
+    let phones = crate::seed::phones::certificates();
+    let running = Running::start_with(World { phones, ..world() }, None).await;
+    let order = |times: u64| json!({ "channel": "xiaomi", "recipient": "a", "errcode": 1, "times": times });
+    for devices in ["a", "a,b"] {
+        running.order(order(3)).await;
+        for left in [2, 1] {
+            assert_eq!(xiaomi(&running, devices).await, "a");
+            assert_eq!(pending(&running).await[0]["times"], left, "{devices}");
+        }
+        assert_eq!(xiaomi(&running, "b").await, 0, "it is about another");
+        assert_eq!(xiaomi(&running, devices).await, "a");
+        assert_eq!(pending(&running).await, json!([]));
+        assert_eq!(xiaomi(&running, devices).await, 0);
+    }
+    // Of the orders for a device alone, those about the call come after its own.
+    running.order(json!({ "channel": "xiaomi", "recipient": "a", "errcode": 22_022, "delay_ms": 1 })).await;
+    running.order(order(1)).await;
+    assert_eq!(xiaomi(&running, "a").await, "a");
+    assert_eq!(xiaomi(&running, "a").await, 22_022);
+    assert_eq!(xiaomi(&running, "a").await, 0);
 }
 
 #[tokio::test]

@@ -129,12 +129,10 @@ impl Running {
     }
 
     /// A call; `None` if the connection broke.
-    async fn try_call(&self, method: Method, path: &str, body: &str) -> Option<Answer> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .body(Full::new(Bytes::from(body.to_owned())))
-            .unwrap();
+    async fn try_call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Answer> {
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
         let response = self.client.request(request).await.ok()?;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.ok()?.to_bytes();
@@ -147,7 +145,12 @@ impl Running {
 
     /// A call that is answered.
     async fn call(&self, method: Method, path: &str, body: &str) -> Answer {
-        self.try_call(method, path, body).await.expect("an answer")
+        self.call_with(method, path, &[], body).await
+    }
+
+    /// A call with headers that is answered.
+    async fn call_with(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.try_call(method, path, headers, body).await.expect("an answer")
     }
 
     /// A POST with JSON.
