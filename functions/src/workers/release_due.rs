@@ -8,11 +8,14 @@
 //!   counter says which blocks exist, so every task is found without an index and without a write per task. What is
 //!   not finished then goes on the due list, or, if it has not moved for two minutes, is driven again first.
 //!
-//! And one thing that no event tells: connections of our own channel on which nobody has signed in in time are ended.
+//! And before them one thing that no event tells: connections of our own channel on which nobody has signed in in time are
+//! ended (`strangers`).
 //!
 //! Running twice is harmless: driving a task again sends only what its records do not show as done. The schedule's
 //! input `{"recover": true}` takes every queue for empty: everything unfinished is driven at once. The local runner
 //! starts with it, and an operator can after a purge.
+
+mod strangers;
 
 use super::callback::is_stuck;
 use super::progress::part;
@@ -101,9 +104,9 @@ async fn handle(
     let Input { recover } = input.map_err(|error| WorkerError::Unreadable(error.to_string()))?;
     let run = Run { context, store, invocation, recover, started: context.clock.now(), failed: AtomicU32::new(0) };
     // None waits for the other: what cannot be read on the one must not keep the other from being done.
-    let walked = run.walk_due_list().await;
-    let swept = run.sweep().await;
     let ended = run.end_strangers().await;
+    let walked = run.walk_due_list().await;
+    let swept = run.sweep(ended.as_ref().ok().copied().flatten()).await;
     walked.and(swept).and(ended)?;
     match run.failed.into_inner() {
         0 => Ok(()),
@@ -236,24 +239,6 @@ impl Run<'_> {
         Ok(Some(next))
     }
 
-    /// Ends connections on which nobody has signed in in time, as far as there is time: messages come first, and API Gateway
-    /// ends what is silent for ten minutes.
-    async fn end_strangers(&self) -> Result<(), WorkerError> {
-        let overdue = self.store.strangers.overdue(self.now()).await?;
-        stream::iter(overdue)
-            .for_each_concurrent(SIDE_BY_SIDE, |connection| async move {
-                if !self.has_time() {
-                    return;
-                }
-                if let Err(cause) = self.store.hangup.close(&connection).await {
-                    error!(error.code = cause.code(), cause = causes(&cause), "connection could not be ended");
-                    self.failed.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-            .await;
-        Ok(())
-    }
-
     /// Has the vendors asked what arrived of a task, and notes when to ask again. A question that gets lost costs a counter
     /// its last hour or day, no message.
     async fn have_asked(&self, id: TaskId, environment: Environment, asked: Timestamp) -> Result<(), WorkerError> {
@@ -268,9 +253,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn sweep(&self) -> Result<(), WorkerError> {
+    /// Keeps how far it comes, and with that the minute up to which strangers were `looked` for.
+    async fn sweep(&self, looked: Option<i64>) -> Result<(), WorkerError> {
         let head = self.store.head.next_block().await?;
         let mut state = self.store.sweeper.state().await?;
+        state.looked = looked.or(state.looked);
         let settled = self.started.minus(LEASE_LIFE + LEASE_SETTLE);
         let closed = state.marks.iter().filter(|(at, _)| *at <= settled).map(|(_, block)| *block).max();
         state.marks.retain(|(at, _)| *at > settled);

@@ -36,11 +36,15 @@ pub struct SweepState {
     pub swept: BlockId,
     /// Where the id counter stood, when: a block before a mark's was leased before the mark's time.
     pub marks: Vec<(Timestamp, BlockId)>,
+    /// The minute up to which connections without a sign-in were looked for, see [`crate::own::Strangers`]. It stands here
+    /// because this is written in every run.
+    #[serde(default)]
+    pub looked: Option<i64>,
 }
 
 impl Default for SweepState {
     fn default() -> Self {
-        Self { swept: BlockId::new(1), marks: Vec::new() }
+        Self { swept: BlockId::new(1), marks: Vec::new(), looked: None }
     }
 }
 

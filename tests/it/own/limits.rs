@@ -1,12 +1,18 @@
 //! Limits of the WebSocket API, as API Gateway has them.
 
 use super::{GRACE, becomes, counted, is_online, notify, online, phones, token, town};
+use futures::stream::{self, StreamExt};
+use gateway::WorkerError;
 use local::Options;
+use local::aws::{AwsFault, FaultKind};
 use local::seed::mobile;
 use local::socket::SocketLimits;
+use model::clock::Clock;
 use model::own::MOST_FRAMES;
 use serde_json::{Value, json};
 use std::time::Duration;
+use store::Capability;
+use store::own::Arrivals;
 use support::Town;
 use support::socket::Socket;
 use support::until;
@@ -106,8 +112,7 @@ async fn who_does_not_sign_in_in_time_is_sent_away() {
     for socket in [&mut stranger, &mut forger] {
         assert!(socket.closed().await.is_some(), "it is told");
     }
-    // Whoever has gone by itself is looked for in vain, without harm.
-    assert!((2..=4).contains(&ends()), "two of them, each looked at once or twice: {}", ends());
+    assert_eq!(ends(), 2, "each once");
     let mut stay = [signed_in, by_headers, late];
     for socket in &mut stay {
         socket.say(json!({ "type": "ping" })).await;
@@ -119,6 +124,67 @@ async fn who_does_not_sign_in_in_time_is_sent_away() {
         a_minute_passes(&town).await;
     }
     assert_eq!(ends(), before, "and nobody is looked for for ever");
+    town.close().await;
+}
+
+/// However long the due list is, and however long there was no run: here the list is not to be had at all.
+#[tokio::test]
+async fn strangers_are_seen_to_before_all_else_and_for_five_minutes() {
+    let town = town().await;
+    let mut stranger = Socket::open(&town.stack.socket_url()).await;
+    town.stack.advance(Duration::from_secs(5 * 60));
+    let faults = &town.stack.aws().faults;
+    let hanging = FaultKind::Delay(Duration::from_secs(600));
+    faults.inject(AwsFault::new("dynamodb", "Query", hanging).on("TasksTable").times(1_000));
+    tokio::select! {
+        ended = town.stack.run_schedule("release-due", json!({})) => panic!("{ended:?} before the stranger was told"),
+        code = stranger.closed() => assert!(code.is_some()),
+    }
+    faults.clear();
+    town.close().await;
+}
+
+#[tokio::test]
+async fn so_many_strangers_are_ended_in_a_run_and_the_others_in_the_next() {
+    let town = town().await;
+    let ends = || town.stack.aws().calls.of("execute-api", "DeleteConnection", "").count;
+    let (arrivals, now) = (&Arrivals::open(town.stack.store()), town.stack.clock().now());
+    // They have gone already, which nobody knows.
+    let come = (0..1_020).map(|n| async move { arrivals.note(&format!("gone{n}="), now).await.expect("a note") });
+    stream::iter(come).buffer_unordered(32).collect::<()>().await;
+    for (ended, run) in [(1_000, "as many as a run may"), (1_020, "the others"), (1_020, "nobody is left")] {
+        a_minute_passes(&town).await;
+        if ended == 1_000 && ends() == 0 {
+            // The first minute was not over by half a minute.
+            a_minute_passes(&town).await;
+        }
+        assert_eq!(ends(), ended, "{run}");
+    }
+    town.close().await;
+}
+
+/// One that cannot be ended holds up no other, and is tried again.
+#[tokio::test]
+async fn a_stranger_that_could_not_be_ended_is_ended_in_the_next_run() {
+    let town = town().await;
+    let url = town.stack.socket_url();
+    let mut strangers = [Socket::open(&url).await, Socket::open(&url).await];
+    town.stack.advance(Duration::from_secs(120));
+    let refused =
+        FaultKind::Error { status: 400, code: "BadRequestException".to_owned(), message: "a test".to_owned() };
+    town.stack.aws().faults.inject(AwsFault::new("execute-api", "DeleteConnection", refused));
+    let run = town.stack.run_schedule("release-due", json!({})).await;
+    assert!(matches!(run, Err(WorkerError::Incomplete(1))), "{run:?}");
+    until("the other to be gone", || async { town.stack.aws().connections.count() == 1 }).await;
+    let ends = || town.stack.aws().calls.of("execute-api", "DeleteConnection", "").count;
+    let before = ends();
+    for _ in 0..2 {
+        town.stack.run_schedule("release-due", json!({})).await.expect("a run");
+        assert_eq!(ends(), before + 1, "that one, and once");
+    }
+    for stranger in &mut strangers {
+        assert!(stranger.closed().await.is_some(), "both are told");
+    }
     town.close().await;
 }
 

@@ -21,4 +21,4 @@ mod strangers;
 pub use line::{Hangup, Line, Posted};
 pub use presence::{Connections, Online, Presence, Whose};
 pub use sent::{Acked, Kept, Outbox, Waiting};
-pub use strangers::{Arrivals, Strangers};
+pub use strangers::{Arrivals, Stranger, Strangers};
