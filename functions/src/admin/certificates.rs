@@ -163,7 +163,8 @@ pub(super) async fn test(call: Call<'_>, test: TestPush) -> Result<PushOutcome, 
     let way = Way { channel: provider.channel(), token: DeviceToken::new(token), bound, badge: None };
     let address = Address::Device(DeviceAddress { ways: vec![way], silent: false, hidden: false });
     let recipients = [Recipient { slot: 0, address, quota_uid: None }];
-    let credentials = Credentials::Phone(PhoneCredentials { certificate: account.certificate, receipt: None });
+    let credentials =
+        Credentials::Phone(PhoneCredentials { certificate: account.certificate, receipt: None, lists: None });
     let channel = call.context.channels().channel(provider.channel());
     let until = Instant::now() + TEST_TIME;
     let call = ChannelCall { message: &message, recipients: &recipients, credentials: &credentials, until };

@@ -3,12 +3,15 @@
 //! A receipt names a batch and tokens. Hashes of the tokens go into a set of the batch and channel: DynamoDB adds to a set
 //! what is not in it, so a repeated receipt changes nothing, nobody reads before writing, and no item is written per
 //! device. The count is the size of the set.
+//!
+//! A vendor that names no devices says how many it reached, by its own ids. Those of lists are noted before they are sent,
+//! each with the sum that it will have.
 
 use crate::StoreError;
 use crate::db::{Ask, Range, Update, Updated, sort_key};
 use crate::error::failed;
-use crate::item::{Reader, n, s};
-use crate::keys::mobile as keys;
+use crate::item::{Attributes, Reader, n, s};
+use crate::keys::{Key, mobile as keys};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use model::batch::BatchId;
@@ -77,13 +80,40 @@ impl Statistics {
         Ok(())
     }
 
-    /// Notes that the vendor says to have reached `count` devices with what it calls `vendor_task`: for vendors that name no
-    /// devices. The largest number stands.
+    /// Notes that the vendor calls `vendor_task` what is about to go to a list of phones of `batch`. `list` is the same for
+    /// the same phones; it may be sent under several of the vendor's tasks, one an attempt.
+    pub async fn note_list(
+        &self,
+        batch: BatchId,
+        channel: ChannelKind,
+        list: &str,
+        vendor_task: u64,
+        expires: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = keys::received_total(batch.task, channel, &keys::received_list(batch, list));
+        self.0
+            .dynamodb()
+            .update_item()
+            .table_name(&self.0.names().tasks)
+            .key("pk", s(key.pk))
+            .key("sk", s(key.sk))
+            .update_expression("SET expires_at = :expires ADD vendor_tasks :task")
+            .expression_attribute_values(":expires", n(expires.seconds()))
+            .expression_attribute_values(":task", AttributeValue::Ns(vec![vendor_task.to_string()]))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(failed("UpdateItem"))
+    }
+
+    /// Notes that the vendor says to have reached `count` devices with what has this `name`: a task of the vendor's, or a
+    /// [`NotedList`]. For vendors that name no devices. The largest number stands, so of a list that was sent under several
+    /// tasks that of the one which reached the most.
     pub async fn received_at_least(
         &self,
         task: TaskId,
         channel: ChannelKind,
-        vendor_task: &str,
+        name: &str,
         count: u64,
         expires: Timestamp,
     ) -> Result<(), StoreError> {
@@ -91,14 +121,40 @@ impl Statistics {
             .set("count", n(count))
             .set("expires_at", n(expires.seconds()))
             .when("attribute_not_exists(#count) OR #count < :count");
-        let key = keys::received_total(task, channel, vendor_task);
+        let key = keys::received_total(task, channel, name);
         match self.0.update(&self.0.names().tasks, key, update).await? {
             Updated::Done(_) | Updated::Refused(_) => Ok(()),
         }
     }
 }
 
+/// A list of phones that was about to be sent, see [`Statistics::note_list`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedList {
+    /// Of which batch.
+    pub batch: BatchId,
+    /// What its sum is kept under.
+    pub name: String,
+    /// What the vendor calls it: a task for each attempt.
+    pub vendor_tasks: Vec<u64>,
+}
+
 impl StatisticsReader {
+    /// The lists that were noted for `task` on `channel`. Eventually consistent: the vendor is asked minutes later.
+    pub async fn lists(&self, task: TaskId, channel: ChannelKind) -> Result<Vec<NotedList>, StoreError> {
+        let Key { pk, sk: prefix } = keys::received_total(task, channel, "");
+        let ask = Ask::new(&self.0.names().tasks, pk, Range::Prefix(prefix.clone()));
+        let items = self.0.query_all(&Ask { consistent: false, ..ask }).await?;
+        let list = |item: &Attributes| {
+            let name = sort_key(item).strip_prefix(&prefix)?;
+            let batch = keys::parse_received_list(name)?;
+            let Some(AttributeValue::Ns(tasks)) = item.get("vendor_tasks") else { return None };
+            let vendor_tasks = tasks.iter().filter_map(|task| task.parse().ok()).collect();
+            Some(NotedList { batch, name: name.to_owned(), vendor_tasks })
+        };
+        Ok(items.iter().filter_map(list).collect())
+    }
+
     /// How many devices the message arrived at, by channel: those that receipts named, or what the vendor says in sum when
     /// that is more.
     ///

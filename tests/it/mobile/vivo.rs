@@ -2,8 +2,9 @@
 
 use super::{accepted, detail, message};
 use local::Options;
+use local::aws::{AwsFault, FaultKind};
 use local::sandbox::{Effect, Fault};
-use local::seed::mobile::device_token;
+use local::seed::mobile::{device_token, push_token};
 use model::certificate::Environment;
 use model::channel::ChannelKind;
 use model::ids::{Owner, TaskId};
@@ -11,19 +12,26 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use store::Capability;
 use store::queue::Questions;
+use store::statistics::StatisticsReader;
 use support::{Town, until};
 
 const VIVO: ChannelKind = ChannelKind::Vivo;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A town whose vendors report nothing by themselves, with one push to everybody; one of vivo's three phones is gone.
+/// The town with one push to everybody; one of vivo's three phones is gone.
 async fn pushed() -> (Town, u64) {
-    let town = Town::with(Options::for_tests()).await;
-    town.stack.sandbox().report_after(None);
+    let town = silent_town().await;
     town.stack.sandbox().remove_app_from(VIVO.as_str(), device_token(VIVO, 2).as_str());
     let task = accepted(&town, &json!({ "audience": "all", "message": message() })).await;
     until("vivo has it", || async { detail(&town, task).await["vivo_sent"] == 2 }).await;
     (town, task)
+}
+
+/// A town whose vendors report nothing by themselves.
+async fn silent_town() -> Town {
+    let town = Town::with(Options::for_tests()).await;
+    town.stack.sandbox().report_after(None);
+    town
 }
 
 /// How often vivo was asked.
@@ -80,5 +88,69 @@ async fn what_vivo_says_twice_counts_once_and_what_it_does_not_say_is_asked_agai
     }
     later(&town, Duration::ZERO, 4).await;
     assert_eq!(received(&town, task).await, 2);
+    town.close().await;
+}
+
+/// Sends a push to vivo's three phones; answers once vivo has it.
+async fn sent_to_vivo(town: &Town) -> u64 {
+    let tokens = [1, 2, 3].map(|n| push_token(VIVO, n));
+    let audience = json!({ "push_token": tokens });
+    let task = accepted(town, &json!({ "audience": audience, "message": message() })).await;
+    until("vivo has it", || async { detail(town, task).await["vivo_sent"] == 3 }).await;
+    task
+}
+
+/// How many tasks of vivo's each noted list was sent as.
+async fn noted(town: &Town, task: u64) -> Vec<usize> {
+    let reader = StatisticsReader::open(town.stack.store());
+    let lists = reader.lists(TaskId::new(task), VIVO).await.expect("lists");
+    lists.iter().map(|list| list.vendor_tasks.len()).collect()
+}
+
+/// What a kill between the list and its record leaves, and an answer that is lost: the repeat is answered as seen, without
+/// the id under which the list went out.
+#[tokio::test]
+async fn a_list_whose_answer_was_lost_is_asked_about_all_the_same() {
+    let town = silent_town().await;
+    let faults = town.stack.sandbox().faults();
+    faults.add(Fault::new("vivo", Effect::DropAfter));
+    // vivo's "this requestId has been seen".
+    faults.add(Fault::new("vivo", Effect::Errcode(10_102)));
+    let task = sent_to_vivo(&town).await;
+    assert!(faults.pending().is_empty(), "it was tried twice");
+    assert_eq!(noted(&town, task).await, [2]);
+    later(&town, 11 * MINUTE, 1).await;
+    until("it is counted", || async { received(&town, task).await == 3 }).await;
+    town.close().await;
+}
+
+/// Should vivo not know a repeat: what went out twice came to three phones, not to six.
+#[tokio::test]
+async fn a_list_that_was_sent_twice_counts_once() {
+    let town = silent_town().await;
+    town.stack.sandbox().faults().add(Fault::new("vivo", Effect::DropAfter));
+    let task = sent_to_vivo(&town).await;
+    assert_eq!(noted(&town, task).await, [2]);
+    later(&town, 11 * MINUTE, 1).await;
+    until("it is counted", || async { received(&town, task).await == 3 }).await;
+    let counted = StatisticsReader::open(town.stack.store()).received(TaskId::new(task)).await.expect("a count");
+    assert_eq!(counted.get(&VIVO), Some(&3), "also before it is held against what was sent");
+    town.close().await;
+}
+
+#[tokio::test]
+async fn a_list_that_could_not_be_noted_goes_out_and_is_counted_by_its_answer() {
+    let town = silent_town().await;
+    let refused =
+        FaultKind::Error { status: 400, code: "ValidationException".to_owned(), message: "a test".to_owned() };
+    let faults = &town.stack.aws().faults;
+    // The first update is the claim, the second the note.
+    for kind in [FaultKind::Delay(Duration::ZERO), refused] {
+        faults.inject(AwsFault::new("dynamodb", "UpdateItem", kind).on("TasksTable"));
+    }
+    let task = sent_to_vivo(&town).await;
+    assert_eq!((faults.pending(), noted(&town, task).await), (0, vec![]));
+    later(&town, 11 * MINUTE, 1).await;
+    until("it is counted", || async { received(&town, task).await == 3 }).await;
     town.close().await;
 }

@@ -71,7 +71,7 @@ use store::plan::PlanReader;
 use store::queue::{BatchMessage, Batches};
 use store::quotas::Quotas;
 use store::records::{Kept, RecordReader, RecordWriter};
-use store::statistics::Statistics;
+use store::statistics::{Statistics, StatisticsReader};
 use store::tasks::TaskReader;
 use store::tokens::UpstreamTokens;
 use store::wechat_media::WechatMedia;
@@ -91,6 +91,7 @@ capabilities! {
         online: Online,
         outbox: Outbox,
         statistics: Statistics,
+        received: StatisticsReader,
         breakers: Breakers,
         records: RecordReader,
         recording: RecordWriter,

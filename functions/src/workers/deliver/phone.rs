@@ -1,18 +1,26 @@
-//! In whose name a phone vendor is called, and where it reports.
+//! In whose name a phone vendor is called, where it reports, and where lists are noted that it will be asked about.
 
 use super::Delivery;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use gateway::context::PhoneAccount;
+use gateway::error::causes;
 use gateway::{Context, WorkerError};
+use model::batch::BatchId;
 use model::certificate::{Provider, Scope};
+use model::channel::ChannelKind;
+use model::clock::Timestamp;
 use model::ids::MobileAppId;
 use model::secret::Secret;
+use model::statistics::is_asked;
 use provider::channel::Credentials;
 use provider::phone::PhoneCredentials;
-use provider::vendor::Receipt;
 use provider::vendor::receipt::{MAX_URL_BYTES, ReceiptSigner};
+use provider::vendor::{Lists, Receipt};
 use std::sync::Arc;
 use store::StoreError;
 use store::certificates::{Certificates, ReceiptSecret};
+use store::statistics::Statistics;
 use tracing::{error, warn};
 
 /// The credentials for this copy's channel; `None` when the app has no certificate that could be used.
@@ -24,7 +32,42 @@ pub(super) async fn credentials(delivery: &Delivery<'_>) -> Result<Option<Creden
     let certificates = &delivery.store.certificates;
     let Some(account) = account(delivery.context, certificates, &scope, provider).await? else { return Ok(None) };
     let receipt = account.receipts.as_ref().and_then(|secret| receipt(delivery, &scope.app, secret));
-    Ok(Some(Credentials::Phone(PhoneCredentials { certificate: account.certificate, receipt })))
+    let lists = is_asked(batch.channel).then(|| NotedLists::of(delivery));
+    Ok(Some(Credentials::Phone(PhoneCredentials { certificate: account.certificate, receipt, lists })))
+}
+
+/// Where the lists of a batch are noted.
+struct NotedLists {
+    statistics: Statistics,
+    batch: BatchId,
+    channel: ChannelKind,
+    expires: Timestamp,
+}
+
+impl NotedLists {
+    fn of(delivery: &Delivery<'_>) -> Arc<dyn Lists> {
+        let (statistics, batch) = (delivery.store.statistics.clone(), delivery.batch.id);
+        Arc::new(Self { statistics, batch, channel: delivery.batch.channel, expires: delivery.expires() })
+    }
+}
+
+impl Lists for NotedLists {
+    fn note<'a>(&'a self, list: &'a str, vendor_task: u64) -> BoxFuture<'a, ()> {
+        let Self { statistics, batch, channel, expires } = self;
+        async move {
+            if let Err(error) = statistics.note_list(*batch, *channel, list, vendor_task, *expires).await {
+                // Tolerated: the answer names it as well, and only a number hangs on it.
+                warn!(batch.id = %batch, %channel, cause = causes(&error), "a list could not be noted");
+            }
+        }
+        .boxed()
+    }
+}
+
+impl std::fmt::Debug for NotedLists {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NotedLists").field("batch", &self.batch).finish_non_exhaustive()
+    }
 }
 
 /// What `scope` is known by at `provider`, read a moment ago or now; `None` when it has no certificate that could be used.

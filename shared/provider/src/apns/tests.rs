@@ -103,7 +103,16 @@ impl Bench {
 
     async fn send_by(&self, apns: &Apns, message: &Notification, targets: &[Target]) -> Vec<Ended> {
         let certificate = &self.certificate;
-        apns.send(Push { task: TaskId::new(42), message, receipt: None, targets, certificate, until: in_time() }).await
+        apns.send(Push {
+            task: TaskId::new(42),
+            message,
+            receipt: None,
+            lists: None,
+            targets,
+            certificate,
+            until: in_time(),
+        })
+        .await
     }
 
     /// How many tokens have been signed.

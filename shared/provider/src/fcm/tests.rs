@@ -80,7 +80,16 @@ impl Bench {
 
     async fn send_by(&self, fcm: &Fcm, message: &Notification, targets: &[Target]) -> Vec<Ended> {
         let certificate = &self.certificate;
-        fcm.send(Push { task: TaskId::new(42), message, receipt: None, targets, certificate, until: in_time() }).await
+        fcm.send(Push {
+            task: TaskId::new(42),
+            message,
+            receipt: None,
+            lists: None,
+            targets,
+            certificate,
+            until: in_time(),
+        })
+        .await
     }
 
     /// Sends to one device that Google answers like this.

@@ -19,7 +19,7 @@ use crate::huawei::Huawei;
 use crate::meizu::Meizu;
 use crate::oppo::Oppo;
 use crate::token::TokenHolder;
-use crate::vendor::{Ended, Push, Receipt, Target, fault};
+use crate::vendor::{Ended, Lists, Push, Receipt, Target, fault};
 use crate::vivo::{StatisticsError, Vivo};
 use crate::xiaomi::Xiaomi;
 use async_trait::async_trait;
@@ -43,6 +43,8 @@ pub struct PhoneCredentials {
     pub certificate: Arc<Certificate>,
     /// Where the vendor reports what became of this batch; `None` asks for no report.
     pub receipt: Option<Receipt>,
+    /// Where the lists of this batch are noted; `None` when the vendor is not asked about them.
+    pub lists: Option<Arc<dyn Lists>>,
 }
 
 /// A vendor's channel, as far as the trait needs it.
@@ -208,6 +210,7 @@ impl<V: Vendor> Channel for Phone<V> {
                 task: *task,
                 message: &notification,
                 receipt: credentials.receipt.as_ref(),
+                lists: credentials.lists.as_deref(),
                 targets: &targets,
                 certificate,
                 until: call.until,

@@ -30,7 +30,8 @@ fn credentials() -> Credentials {
         app_name: "Demo".to_owned(),
         receipt_token: None,
     };
-    Credentials::Phone(PhoneCredentials { certificate: Arc::new(Certificate::Meizu(certificate)), receipt: None })
+    let certificate = Arc::new(Certificate::Meizu(certificate));
+    Credentials::Phone(PhoneCredentials { certificate, receipt: None, lists: None })
 }
 
 fn message() -> Message {

@@ -74,7 +74,7 @@ pub(crate) fn push<'a, C>(
     targets: &'a [Target],
     certificate: &'a C,
 ) -> Push<'a, C> {
-    Push { task: TaskId::new(42), message, receipt: Some(receipt), targets, certificate, until: in_time() }
+    Push { task: TaskId::new(42), message, receipt: Some(receipt), lists: None, targets, certificate, until: in_time() }
 }
 
 /// A server, and what a channel needs to call it.

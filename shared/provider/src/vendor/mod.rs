@@ -35,6 +35,7 @@ pub(crate) mod words;
 #[cfg(test)]
 mod tests;
 
+use futures::future::BoxFuture;
 use model::clock::Timestamp;
 use model::ids::{DeviceToken, TaskId};
 use model::notification::Notification;
@@ -52,6 +53,8 @@ pub struct Push<'a, C> {
     pub message: &'a Notification,
     /// Where the vendor is to report what became of it; `None` asks for no report.
     pub receipt: Option<&'a Receipt>,
+    /// Where lists are noted that the vendor is asked about later; `None` when nobody will ask.
+    pub lists: Option<&'a dyn Lists>,
     /// To whom.
     pub targets: &'a [Target],
     /// In whose name.
@@ -96,6 +99,14 @@ pub struct Receipt {
     pub url: Secret<String>,
     /// What the vendor sends back to us untouched: it names the task and proves that the report is about one of ours.
     pub parameter: String,
+}
+
+/// Where the lists of a batch are noted, for vendors that say of a list no more than what it came to, and only when they
+/// are asked by their own id of it.
+pub trait Lists: Send + Sync + std::fmt::Debug {
+    /// Notes what the vendor calls a list that is about to be sent: whoever waits for the answer in vain does not learn it.
+    /// `list` is the same for the same phones in every attempt. A note that cannot be written costs a counter, no message.
+    fn note<'a>(&'a self, list: &'a str, vendor_task: u64) -> BoxFuture<'a, ()>;
 }
 
 /// How one attempt at one device ended.

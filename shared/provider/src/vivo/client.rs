@@ -13,7 +13,7 @@ use crate::vendor::chunks::{ONE_BY_ONE, in_chunks, within};
 use crate::vendor::code::Code;
 use crate::vendor::link::Link;
 use crate::vendor::tokens::with_token;
-use crate::vendor::{Ended, Push, Target, guard};
+use crate::vendor::{Ended, Lists, Push, Target, guard};
 use futures::FutureExt;
 use http::{HeaderName, HeaderValue};
 use model::certificate::VivoCertificate;
@@ -39,6 +39,7 @@ pub struct Vivo {
 /// What all calls for one message have in common.
 struct Common<'a> {
     certificate: &'a VivoCertificate,
+    lists: Option<&'a dyn Lists>,
     rendered: Rendered,
     /// The notification that was left for lists: vivo's id of it. All lists of a send use the same.
     left: OnceCell<Result<String, CallError>>,
@@ -69,8 +70,9 @@ impl Vivo {
             Ok(rendered) => rendered,
             Err(ended) => return ended.times(push.targets.len()),
         };
-        let common = Common { certificate: push.certificate, rendered, left: OnceCell::new(), until: push.until };
-        let mut ended = in_chunks(push.targets, LIMITS, push.until, |chunk| self.deliver(&common, chunk).boxed()).await;
+        let (certificate, lists, until) = (push.certificate, push.lists, push.until);
+        let common = Common { certificate, lists, rendered, left: OnceCell::new(), until };
+        let mut ended = in_chunks(push.targets, LIMITS, until, |chunk| self.deliver(&common, chunk).boxed()).await;
         guard::judge(&mut ended);
         ended
     }
@@ -106,6 +108,10 @@ impl Vivo {
             task_id: left.as_ref().map_err(CallError::clone)?,
             request_id: common.rendered.request_id(chunk.iter().map(|target| target.token.as_str())),
         };
+        // A repeat is answered as seen, without the id under which the list went out: so it is noted before.
+        if let (Some(lists), Ok(task)) = (common.lists, list.task_id.parse()) {
+            lists.note(&list.request_id, task).await;
+        }
         // Strings and numbers into a string: this cannot fail.
         let body = serde_json::to_string(&list).unwrap_or_default();
         self.post(common, LIST_PATH, body).await

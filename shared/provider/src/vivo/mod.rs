@@ -5,7 +5,8 @@
 //! spoils a list, phones are served one by one. Every call has a `requestId` that is the same for the same phones in every
 //! attempt.
 //!
-//! Of a single send vivo reports to an address; of a list it tells sums when it is asked.
+//! Of a single send vivo reports to an address; of a list it tells sums when it is asked by its own id, which is noted
+//! ([`Lists`](crate::vendor::Lists)) before the list goes out.
 //!
 //! Not carried: messages without a notification (`cmd`), pictures, long texts, notification channels, sound files, and
 //! badges except for "one more" where vivo has granted it.

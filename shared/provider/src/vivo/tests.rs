@@ -3,10 +3,12 @@ use super::error::{outcome_of, outcome_of_status};
 use super::*;
 use crate::testing::push::{INTENT, NOW, Stage, answer, golden, plain, push, receipt, status, targets};
 use crate::testing::server::Seen;
-use crate::vendor::Ended;
 use crate::vendor::code::Code;
 use crate::vendor::fault::{later, later_by};
 use crate::vendor::receipt::{Event, Report};
+use crate::vendor::{Ended, Lists, Push};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use model::certificate::VivoCertificate;
 use model::clock::Timestamp;
 use model::ids::{AccountId, DeviceToken};
@@ -18,7 +20,7 @@ use model::outcome::{Hold, Outcome};
 use model::secret::Secret;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const SPENT: Outcome = Outcome::Quota { hold: Hold::UntilBeijingMidnight };
@@ -153,6 +155,42 @@ async fn many_phones_are_a_list_and_a_remainder_of_one_is_not() {
     assert!(scene.send(&plain(), &strs(&tokens)).await.iter().all(is_sent));
     assert_eq!(scene.calls(), [1, 2, 3], "the notification is left once for both lists");
     assert_eq!(scene.vivo.desk.tokens_issued(), 1);
+}
+
+/// Lists as they are noted.
+#[derive(Debug)]
+struct Noting {
+    vivo: Arc<standin::vivo::Vivo>,
+    noted: Mutex<Vec<(String, u64)>>,
+}
+
+impl Lists for Noting {
+    fn note<'a>(&'a self, list: &'a str, vendor_task: u64) -> BoxFuture<'a, ()> {
+        assert_eq!(self.vivo.desk.take_accepted().len(), 0, "it has not gone out yet");
+        self.noted.lock().unwrap().push((list.to_owned(), vendor_task));
+        std::future::ready(()).boxed()
+    }
+}
+
+#[tokio::test]
+async fn what_vivo_calls_a_list_is_noted_before_it_goes_out() {
+    let scene = scene().await;
+    let noting = Noting { vivo: Arc::clone(&scene.vivo), noted: Mutex::default() };
+    let (message, receipt, certificate) = (plain(), receipt(), certificate());
+    let send = async |tokens: &[&str]| {
+        let targets = targets(tokens.iter().copied());
+        let push = push(&message, &receipt, &targets, &certificate);
+        let ended = scene.channel.send(Push { lists: Some(&noting), ..push }).await;
+        scene.vivo.desk.take_accepted();
+        ended[0].attempt.outcome.clone()
+    };
+    let sent = [send(&["a", "b"]).await, send(&["a", "b"]).await, send(&["a", "c"]).await];
+    send(&["a"]).await;
+    let noted = noting.noted.lock().unwrap().clone();
+    let ids: Vec<Outcome> = noted.iter().map(|(_, id)| Outcome::Ok { vendor_id: Some(*id) }).collect();
+    assert_eq!(ids, sent, "as its answer says it; a single send has its own receipt");
+    let lists: Vec<&str> = noted.iter().map(|(list, _)| list.as_str()).collect();
+    assert!(lists[0] == lists[1] && lists[0] != lists[2], "the same for the same phones: {lists:?}");
 }
 
 #[tokio::test]

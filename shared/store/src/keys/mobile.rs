@@ -99,9 +99,20 @@ pub fn received_of(batch: BatchId, channel: ChannelKind, bucket: u8) -> Key {
     Key::new(received(batch.task), format!("{channel}#{batch}#{bucket}"))
 }
 
-/// Tasks: `RECEIVED#<task>` / `<channel>=<the vendor's task>`: how many the vendor says it reached, where it says no more.
-pub fn received_total(task: TaskId, channel: ChannelKind, vendor_task: &str) -> Key {
-    Key::new(received(task), format!("{channel}={vendor_task}"))
+/// Tasks: `RECEIVED#<task>` / `<channel>=<name>`: how many the vendor says it reached, where it says no more. The name is
+/// the vendor's of its task, or [`received_list`].
+pub fn received_total(task: TaskId, channel: ChannelKind, name: &str) -> Key {
+    Key::new(received(task), format!("{channel}={name}"))
+}
+
+/// The name of what a list of a batch came to: `<batch>=<list>`.
+pub fn received_list(batch: BatchId, list: &str) -> String {
+    format!("{batch}={list}")
+}
+
+/// The batch in a name that [`received_list`] made.
+pub fn parse_received_list(name: &str) -> Option<BatchId> {
+    BatchId::parse(name.split_once('=')?.0)
 }
 
 /// The channel in the sort key of what arrived.
@@ -122,6 +133,9 @@ mod tests {
         for channel in ChannelKind::PHONES {
             assert_eq!(received_channel(&received_of(batch, *channel, 3).sk), Some(*channel));
             assert_eq!(received_channel(&received_total(batch.task, *channel, "v1").sk), Some(*channel));
+            let list = received_list(batch, "5-0a");
+            assert_eq!(received_channel(&received_total(batch.task, *channel, &list).sk), Some(*channel));
+            assert_eq!((parse_received_list(&list), parse_received_list("77")), (Some(batch), None));
         }
     }
 }
