@@ -145,14 +145,9 @@ pub(super) async fn import(call: Call<'_>) -> Result<Reply, ApiError> {
     let channel = channel(&call).await?;
     let Beginning { from_row } = call.query()?;
     let rows = read(&call)?;
-    let (bindings, errors) = check(rows);
-    let mut imported = Imported {
-        rows: bindings.len() + errors.len(),
-        bound: 0,
-        wrong: errors.len(),
-        errors: errors.into_iter().take(MOST_SHOWN).collect(),
-        next_row: None,
-    };
+    let Checked { bindings, wrong, errors } = check(&rows);
+    let mut imported = Imported { rows: rows.len(), bound: 0, wrong, errors, next_row: None };
+    drop(rows);
     if imported.wrong == 0 {
         let (started, now) = (Instant::now(), call.context.clock.now());
         let first = from_row.unwrap_or(1).max(1) - 1;
@@ -164,7 +159,8 @@ pub(super) async fn import(call: Call<'_>) -> Result<Reply, ApiError> {
             }
             let written = call.store.binding_importer.bind_all(&channel.account, &channel.id, chunk, now).await;
             if let Err(error) = written {
-                // The table takes about a thousand rows of a channel a second; what is bound stays bound, so the caller goes on from here.
+                // The table takes about a thousand rows of a channel a second; what is bound stays bound, so the caller
+                // goes on from here.
                 if imported.bound == 0 {
                     return Err(error.into());
                 }
@@ -228,31 +224,46 @@ fn csv_rows(body: &[u8]) -> Result<Vec<(usize, Row)>, ApiError> {
     Ok(rows)
 }
 
-fn check(rows: Vec<(usize, Row)>) -> (Vec<(String, OpenId)>, Vec<RowError>) {
-    let (mut bindings, mut errors) = (Vec::with_capacity(rows.len()), Vec::new());
-    let mut lines: HashMap<String, usize> = HashMap::with_capacity(rows.len());
+/// What was found in the rows of an import. Every row is looked at, and no more is kept of the wrong ones than is shown.
+#[derive(Default)]
+struct Checked {
+    bindings: Vec<(String, OpenId)>,
+    wrong: usize,
+    errors: Vec<RowError>,
+}
+
+impl Checked {
+    fn is_wrong(&mut self, line: usize, message: impl FnOnce() -> String) {
+        self.wrong += 1;
+        if self.errors.len() < MOST_SHOWN {
+            self.errors.push(RowError { line, message: message() });
+        }
+    }
+}
+
+fn check(rows: &[(usize, Row)]) -> Checked {
+    let mut checked = Checked { bindings: Vec::with_capacity(rows.len()), ..Checked::default() };
+    let mut lines: HashMap<&str, usize> = HashMap::with_capacity(rows.len());
     for (line, Row { user_id, openid }) in rows {
         let (user_id, openid) = (user_id.trim(), openid.trim());
         if !is_user_id(user_id) {
-            let message = "`user_id` is not 1 to 64 characters without blanks, commas and `#`".to_owned();
-            errors.push(RowError { line, message });
+            checked.is_wrong(*line, || "`user_id` is not 1 to 64 characters without blanks, commas and `#`".to_owned());
         } else if !is_openid(openid) {
-            errors.push(RowError { line, message: "`openid` is no openid".to_owned() });
+            checked.is_wrong(*line, || "`openid` is no openid".to_owned());
         } else {
             // Which of two rows holds is for the caller to say; and the table takes no two writes of an item in one call.
-            match lines.entry(user_id.to_owned()) {
+            match lines.entry(user_id) {
                 Entry::Occupied(first) => {
-                    let message = format!("`user_id` stands in line {} already", first.get());
-                    errors.push(RowError { line, message });
+                    checked.is_wrong(*line, || format!("`user_id` stands in line {} already", first.get()));
                 }
                 Entry::Vacant(vacant) => {
-                    vacant.insert(line);
-                    bindings.push((user_id.to_owned(), OpenId::new(openid)));
+                    vacant.insert(*line);
+                    checked.bindings.push((user_id.to_owned(), OpenId::new(openid)));
                 }
             }
         }
     }
-    (bindings, errors)
+    checked
 }
 
 /// DELETE /admin/enterprises/{ecode}/channels/{channel}/bindings/{user}
@@ -305,8 +316,8 @@ mod tests {
         let lines: Vec<(usize, &str, &str)> =
             rows.iter().map(|(line, row)| (*line, row.user_id.as_str(), row.openid.as_str())).collect();
         assert_eq!(lines, [(2, "user1", "oA"), (4, "张三", "oB"), (5, "user3", "")]);
-        let (bindings, errors) = check(rows);
-        assert_eq!((bindings.len(), errors[0].line), (2, 5));
+        let Checked { bindings, wrong, errors } = check(&rows);
+        assert_eq!((bindings.len(), wrong, errors[0].line), (2, 1, 5));
         assert!(csv_rows(b"\xff\xfe,x").is_err(), "no UTF-8");
     }
 
@@ -314,8 +325,16 @@ mod tests {
     fn a_user_stands_in_one_row() {
         let openid = "oA000000000000000000000001".to_owned();
         let rows = ["u1", "u2", " u1"].map(|user| Row { user_id: user.to_owned(), openid: openid.clone() });
-        let (bindings, errors) = check(numbered(rows.into()));
-        assert_eq!((bindings.len(), errors.len(), errors[0].line), (2, 1, 3));
+        let Checked { bindings, wrong, errors } = check(&numbered(rows.into()));
+        assert_eq!((bindings.len(), wrong, errors.len(), errors[0].line), (2, 1, 1, 3));
         assert!(errors[0].message.contains("line 1"), "{}", errors[0].message);
+    }
+
+    #[test]
+    fn of_a_file_that_is_wrong_throughout_a_hundred_rows_are_shown_and_all_are_counted() {
+        let rows = (0..MOST_ROWS).map(|_| Row { user_id: "two words".to_owned(), openid: String::new() });
+        let Checked { bindings, wrong, errors } = check(&numbered(rows.collect()));
+        assert_eq!((bindings.len(), wrong, errors.len()), (0, MOST_ROWS, MOST_SHOWN));
+        assert_eq!(errors.iter().map(|error| error.line).max(), Some(MOST_SHOWN), "the first ones");
     }
 }

@@ -82,7 +82,8 @@ async fn import(api: &Client, token: &str, form: Form, rows: &[(String, String)]
     calls
 }
 
-/// Imports `rows` of which every `every`-th is wrong: each is told with its line, the first hundred of them, and nobody is bound.
+/// Imports `rows` of which every `every`-th is wrong: each is told with its line, the first hundred of them, and nobody
+/// is bound.
 async fn refuse(api: &Client, token: &str, form: Form, rows: &[(String, String)], every: u64) {
     let mut rows = rows.to_vec();
     let wrong: Vec<u64> = (0..rows.len() as u64).filter(|n| n % every == every - 1).collect();
@@ -94,7 +95,9 @@ async fn refuse(api: &Client, token: &str, form: Form, rows: &[(String, String)]
             _ => row.0 = format!("{}000000", if form == Form::Csv { 'c' } else { 'j' }),
         }
     }
-    let answer = post(api, token, form, 1, form.body(&rows)).await.json();
+    let answer = post(api, token, form, 1, form.body(&rows)).await;
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+    let answer = answer.json();
     assert_eq!((&answer["bound"], &answer["wrong"]), (&json!(0), &json!(wrong.len())), "{answer}");
     let told: Vec<u64> =
         answer["errors"].as_array().expect("errors").iter().filter_map(|error| error["line"].as_u64()).collect();
@@ -157,18 +160,20 @@ async fn an_import_that_the_table_stops_says_where_to_go_on() {
 async fn a_hundred_thousand_bindings() {
     let program = Program::start("info").await;
     let (api, sandbox, token) = (program.api(), program.sandbox(), crate::scripts::ADMIN_TOKEN);
-    for form in [Form::Csv, Form::Json] {
-        let rows = rows(form, 100_000);
+    // As many rows as an event of Lambda's holds: in JSON it has each quotation mark as two characters.
+    for (form, count) in [(Form::Csv, 100_000), (Form::Json, 70_000)] {
+        let rows = rows(form, count);
         let (body, before) = (form.body(&rows).len(), program.peak_kb());
+        let started = Instant::now();
         refuse(&api, token, form, &rows, 650).await;
-        let checked = program.peak_kb();
+        let (checking, checked) = (started.elapsed(), program.peak_kb());
         sandbox.send(Method::DELETE, "/sandbox/calls", &[], "").await;
         let started = Instant::now();
         let calls = import(&api, token, form, &rows).await;
         let (took, counted) = (started.elapsed(), sandbox.get("/sandbox/calls").await.json());
         let users = counted["calls"].as_array().expect("calls").iter().filter(|call| call["resource"] == "UsersTable");
         let units: f64 = users.filter_map(|call| call["write_units"].as_f64()).sum();
-        assert_eq!(units, 200_000.0, "{form:?}");
+        assert_eq!(units, 2.0 * rows.len() as f64, "{form:?}");
         let mut listed = 0;
         let mut path = format!("{BINDINGS}?limit=100");
         let authorization = format!("Bearer {token}");
@@ -183,8 +188,9 @@ async fn a_hundred_thousand_bindings() {
         }
         assert_eq!(listed, rows.len(), "{form:?}: each row is there");
         eprintln!(
-            "{form:?}: {body} bytes, {calls} calls, {:.1} s, {units} WU; peak memory {before} KB before, {checked} KB when all \
-             rows were checked, {} KB at the end",
+            "{form:?}: {count} rows, {body} bytes, {:.1} s to check; {calls} calls, {:.1} s, {units} WU to import; peak memory \
+             {before} KB before, {checked} KB when all rows were checked, {} KB at the end",
+            checking.as_secs_f64(),
             took.as_secs_f64(),
             program.peak_kb(),
         );
