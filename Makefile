@@ -1,6 +1,6 @@
 # Two commands do it all: `cargo run` for the product on this machine, `make test` for every test.
 
-.PHONY: test deployed package lint docs kill live bench
+.PHONY: test deployed package lint docs secrets kill live bench
 
 # What the tests run is built first: the program itself, and every function. `--workspace` gives all of it one set of features,
 # so that no dependency is built twice.
@@ -25,6 +25,12 @@ lint:
 
 docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The integration tests end at the first secret that is logged, in `make test` as well. Here everything under us talks, too: the
+# AWS SDK and the HTTP libraries at `debug`.
+secrets:
+	cargo build --workspace --bins
+	TUISONG_WATCH_LOGS=1 cargo test --workspace --test it
 
 # Rounds of `kill -9` at random points: fifty with people who follow a topic, twenty with devices that hold connections, twenty
 # with an enterprise's messages to everybody. Some minutes each.

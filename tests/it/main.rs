@@ -10,6 +10,7 @@ mod fallback;
 mod faults;
 mod follows;
 mod kill;
+mod log;
 mod mobile;
 mod own;
 mod page;

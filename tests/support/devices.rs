@@ -1,8 +1,8 @@
 //! The process in which thousands of devices live (`tests/live/devices.rs`), and who they are.
 
 use crate::program::beside;
+use local::Options;
 use local::seed::mobile;
-use local::{Options, Stack};
 use model::channel::ChannelKind;
 use model::clock::Clock;
 use model::device::PushUser;
@@ -33,7 +33,7 @@ pub fn vendor_token(n: u64) -> DeviceToken {
 /// Writes `count` users of the demo app with a device each into the folder of a program that does not run.
 pub async fn settle(folder: &Path, count: u64) {
     let options = Options { data: Some(folder.to_owned()), pollers: false, ..Options::for_tests() };
-    let stack = Stack::start(options).await.expect("a stack");
+    let stack = crate::stack(options).await;
     let app = mobile::app_id().expect("an app");
     let users: Vec<PushUser> = (1..=count)
         .map(|n| {

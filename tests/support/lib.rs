@@ -5,6 +5,7 @@
 pub mod devices;
 pub mod kill;
 pub mod live;
+pub mod log;
 pub mod program;
 pub mod receiver;
 pub mod socket;
@@ -111,15 +112,19 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<bytes::Bytes>,
     ) -> Option<Answer> {
+        let body = body.into();
+        log::keep_out_of_request(path, headers);
+        log::keep_out_of(&body);
         let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.receive(request.body(Full::new(body.into())).expect("a request")).await
+        self.receive(request.body(Full::new(body)).expect("a request")).await
     }
 
     /// A request without a body, answered with bytes that are no text.
     pub async fn bytes(&self, method: Method, path: &str) -> (StatusCode, HeaderMap, bytes::Bytes) {
+        log::keep_out_of_request(path, &[]);
         let request = http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         let request = request.body(Full::new(bytes::Bytes::new())).expect("a request");
         let (parts, body) = self.inner.request(request).await.expect("an answer").into_parts();
@@ -129,6 +134,7 @@ impl Client {
     async fn receive(&self, request: http::Request<Full<bytes::Bytes>>) -> Option<Answer> {
         let (parts, body) = self.inner.request(request).await.ok()?.into_parts();
         let bytes = body.collect().await.ok()?.to_bytes();
+        log::keep_out_of(&bytes);
         Some(Answer {
             status: parts.status,
             headers: parts.headers,
@@ -145,6 +151,12 @@ impl Client {
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(Method::POST, path, &[("content-type", "application/json")], body.to_string()).await
     }
+}
+
+/// A stack whose log is looked at.
+pub async fn stack(options: Options) -> Stack {
+    log::watch();
+    Stack::start(options).await.expect("a stack")
 }
 
 /// A stack with clients for its two addresses.
@@ -165,7 +177,7 @@ impl Town {
 
     /// With these options.
     pub async fn with(options: Options) -> Self {
-        let stack = Stack::start(options).await.expect("a stack");
+        let stack = stack(options).await;
         let (api, sandbox) = (Client::new(stack.url()), Client::new(stack.sandbox_url()));
         Self { stack, api, sandbox }
     }

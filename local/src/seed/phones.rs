@@ -13,7 +13,7 @@ pub const MOBILE_APP: &str = "demo";
 /// The secret part of the addresses that vendors report the demo app's messages to.
 pub const RECEIPT_PATH: &str = "demoReceiptPath00000000000000000";
 /// What signs the parameters of the demo app's receipts.
-const RECEIPT_KEY: &str = "demoReceiptKey00000000000000000000000000000";
+pub const RECEIPT_KEY: &str = "demoReceiptKey00000000000000000000000000000";
 /// The token that the demo app's console at Meizu would show beside the receipt address.
 pub const MEIZU_RECEIPT_TOKEN: &str = "demo-meizu-receipt-token";
 /// User name and key of the demo app's receipts at Huawei.

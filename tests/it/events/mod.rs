@@ -35,7 +35,7 @@ fn invocation() -> Invocation {
 
 /// A stack whose queues nobody works but the test.
 async fn stack() -> Stack {
-    Stack::start(Options { pollers: false, ..Options::for_tests() }).await.expect("a stack")
+    support::stack(Options { pollers: false, ..Options::for_tests() }).await
 }
 
 fn parsed(event: &Value) -> Request {

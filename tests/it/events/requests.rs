@@ -4,7 +4,7 @@ use super::{body, event, http, record, shape, stack, take};
 use ::http::StatusCode;
 use functions::routes;
 use gateway::{Kind, Method};
-use local::{Options, Stack};
+use local::Options;
 use serde_json::json;
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn the_endpoints_on_codes_and_followers_answer() {
 async fn a_code_leads_to_where_the_call_came() {
     let mut options = Options { pollers: false, ..Options::for_tests() };
     options.settings.insert("TUISONG_PUBLIC_URL".to_owned(), String::new());
-    let stack = Stack::start(options).await.expect("a stack");
+    let stack = support::stack(options).await;
     let answer = body(&http(&stack, "wxpusher-qrcode-create", &event("wxpusher-qrcode-create")).await);
     let base = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
     let code = answer["data"]["code"].as_str().expect("a code");

@@ -10,7 +10,7 @@ use super::kill_early;
 use crate::program::Program;
 use crate::{Client, until_within};
 use http::Method;
-use local::{Options, Stack, seed};
+use local::{Options, seed};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -182,7 +182,7 @@ fn picture(says: &str) -> Vec<u8> {
 /// Opens the folder once more, without workers, and counts what everybody was sent.
 async fn count(folder: &Path, sent: &HashMap<String, Option<String>>, report: &mut Report) {
     let options = Options { data: Some(folder.to_owned()), pollers: false, ..Options::for_tests() };
-    let stack = Stack::start(options).await.expect("a stack");
+    let stack = crate::stack(options).await;
     let mut arrivals: HashMap<String, usize> = HashMap::new();
     for message in stack.sandbox().messages_since(0).expect("an inbox") {
         let raw = &message.raw;

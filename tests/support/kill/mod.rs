@@ -179,7 +179,7 @@ async fn finish(api: &Client, accepted: &Accepted, round: u32) {
 async fn count(plan: &Plan, folder: &Path, accepted: &HashMap<u64, Option<u64>>, report: &mut Report) {
     let options =
         Options { data: Some(folder.to_owned()), pollers: false, crowd: plan.followers, ..Options::for_tests() };
-    let stack = Stack::start(options).await.expect("a stack");
+    let stack = crate::stack(options).await;
     // (message id, recipient) → how often it arrived.
     let mut arrivals: HashMap<(u64, String), u64> = HashMap::new();
     for message in stack.sandbox().messages_since(0).expect("an inbox") {
