@@ -6,7 +6,7 @@
 use local::Options;
 use local::aws::{Calls, Figures};
 use serde_json::json;
-use support::{CROWD_TOPIC, Town, crowd_uid};
+use support::{Answer, CROWD_TOPIC, Town, crowd_uid};
 
 const UID: &str = "UID_demo000000000000000000000001";
 
@@ -139,12 +139,15 @@ async fn two_thousand_uids_take_a_fifth_of_a_write_unit_each_besides_the_quota()
 }
 
 #[tokio::test]
-async fn a_topic_of_ten_thousand_is_cheap_and_reads_nobody_one_by_one() {
-    const THOUSANDS: f64 = 10.0;
-    let town = warm(Options::for_tests(), 10_000).await;
+async fn a_topic_of_thousands_is_cheap_and_reads_nobody_one_by_one() {
+    /// More than one page of the plan.
+    const FOLLOWERS: u64 = 6_000;
+    const THOUSANDS: f64 = FOLLOWERS as f64 / 1_000.0;
+    let town = warm(Options::for_tests(), FOLLOWERS).await;
     let id = town.send(json!({ "content": "hello", "topicIds": [CROWD_TOPIC] })).await.message_id();
     let patience = std::time::Duration::from_secs(240);
-    support::until_within(patience, "every follower", || async { town.stack.sandbox().message_count() >= 10_001 })
+    let everybody = FOLLOWERS + 1;
+    support::until_within(patience, "every follower", || async { town.stack.sandbox().message_count() >= everybody })
         .await;
     town.status_of(id, 3).await;
     let calls = &town.stack.aws().calls;
@@ -164,32 +167,51 @@ async fn a_topic_of_ten_thousand_is_cheap_and_reads_nobody_one_by_one() {
     town.close().await;
 }
 
-/// Articles that reach nobody, templates for everybody: both legs of each are recorded.
-#[tokio::test]
-async fn a_push_to_ten_thousand_openids_takes_thirty_write_units_per_thousand() {
-    let town = warm(Options::for_tests(), 10_000).await;
-    let openids: Vec<String> = (1..=10_000).map(|n| support::crowd_openid(n).as_str().to_owned()).collect();
+const PUSHES: &str = "/api/v4/pushes/wechat";
+
+/// Pushes articles, and a template in case that they reach nobody, to the first `count` of the crowd.
+async fn push(town: &Town, count: u64) -> Answer {
+    let openids: Vec<String> = (1..=count).map(|n| support::crowd_openid(n).as_str().to_owned()).collect();
     let body = json!({
         "openids": openids,
         "news_entity": { "title": "标题", "url": "https://example.com" },
         "template_entity": { "template_id": "demo-keyword", "data": { "keyword1": { "value": "第一行" } } },
     });
     let headers = [("authorization", local::seed::PUSH_KEY)];
-    let path = "/api/v4/pushes/wechat";
-    let answer = town.api.send(http::Method::POST, path, &headers, body.to_string()).await;
-    assert_eq!(answer.status.as_u16(), 200, "accepted in one request: {}", answer.text);
+    town.api.send(http::Method::POST, PUSHES, &headers, body.to_string()).await
+}
+
+#[tokio::test]
+async fn ten_thousand_openids_are_accepted_in_one_request_for_one_object() {
+    let town = Town::with(Options { pollers: false, ..Options::for_tests() }).await;
+    town.stack.aws().calls.reset();
+    let answer = push(&town, 10_000).await;
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+    let cost = cost(&town.stack.aws().calls);
+    assert_eq!(cost.puts, 1, "all openids are one object: {cost:?}");
+    town.close().await;
+}
+
+/// Articles that reach nobody, templates for everybody: both legs of each are recorded.
+#[tokio::test]
+async fn a_push_to_thousands_of_openids_takes_thirty_write_units_per_thousand() {
+    const OPENIDS: u64 = 3_000;
+    let town = warm(Options::for_tests(), OPENIDS).await;
+    let answer = push(&town, OPENIDS).await;
+    assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
     let id = answer.headers["x-push-id"].to_str().expect("an id").to_owned();
-    support::until_within(std::time::Duration::from_secs(300), "10,000 templates", || async {
-        town.arrived() >= 10_001
+    support::until_within(std::time::Duration::from_secs(300), "every template", || async {
+        town.arrived() as u64 > OPENIDS
     })
     .await;
-    let outcome = || async { town.api.send(http::Method::GET, &format!("{path}/{id}"), &headers, "").await.json() };
+    let headers = [("authorization", local::seed::PUSH_KEY)];
+    let outcome = || async { town.api.send(http::Method::GET, &format!("{PUSHES}/{id}"), &headers, "").await.json() };
     let cost = cost(&town.stack.aws().calls);
     support::until("the end", || async { outcome().await["state"] == "done" }).await;
     let outcome = outcome().await;
-    assert_eq!(outcome["counts"]["sent"], 10_000, "{}", outcome["counts"]);
-    assert_eq!(town.arrived(), 10_001, "nobody twice");
-    let per_thousand = cost.writes / 10.0;
+    assert_eq!(outcome["counts"]["sent"], OPENIDS, "{}", outcome["counts"]);
+    assert_eq!(town.arrived() as u64, OPENIDS + 1, "nobody twice");
+    let per_thousand = cost.writes / (OPENIDS as f64 / 1_000.0);
     assert!(per_thousand <= 30.0, "{per_thousand} write units per 1,000: {cost:?}");
     assert_eq!(cost.puts, 1, "the openids: {cost:?}");
     town.close().await;
