@@ -2,6 +2,7 @@
 
 use serde_norway::Value;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// What a stack is called on one machine, where there is only one.
@@ -11,7 +12,7 @@ pub const STACK: &str = "tuisong";
 pub const TEXT: &str = include_str!("../../template.yaml");
 
 /// A template that does not say what the runner needs.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("template.yaml: {0}")]
 pub struct TemplateError(String);
 
@@ -84,9 +85,10 @@ pub enum Setting {
 }
 
 impl Template {
-    /// Reads the repository's template.
+    /// Reads the repository's template: once in a process, for tests start hundreds of stacks in theirs.
     pub fn read() -> Result<Self, TemplateError> {
-        Self::parse(TEXT)
+        static READ: LazyLock<Result<Template, TemplateError>> = LazyLock::new(|| Template::parse(TEXT));
+        READ.clone()
     }
 
     /// Reads a template.
