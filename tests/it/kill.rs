@@ -5,7 +5,7 @@ use support::program::program;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_at_random_points_lose_nothing_and_miscount_nothing() {
-    let report = run(&Plan { program: program(), rounds: 3, followers: 2_000, seed: 7 }).await;
+    let report = run(&Plan { program: program(), rounds: 3, followers: 1_000, seed: 7 }).await;
     assert_eq!(report.faults(), Vec::<String>::new(), "{report:#?}");
 }
 
