@@ -6,12 +6,13 @@ use crate::wxpusher::{
 };
 use futures::stream::{self, StreamExt};
 use local::{Options, seed};
-use model::ids::{AppId, TopicId};
+use model::ids::{AppId, TopicId, Uid};
 use serde_json::{Value, json};
 use std::time::Duration;
 use store::Capability;
 use store::audience::{Audience, Span};
 use store::follows::FollowWriter;
+use store::quotas::{Quotas, Taken};
 use support::{Answer, Town, until};
 
 fn spent(uid: &str) -> (i64, String) {
@@ -37,18 +38,23 @@ async fn until_marked(town: &Town, count: usize) {
     .await;
 }
 
-/// 510 calls at once for the 500 messages of a day: exactly 500 are taken.
+/// 50 calls at once for the last 40 of the 500 messages of a day: exactly 40 are taken. The others were sent in the morning.
 #[tokio::test]
 async fn row_75_the_501st_message_of_a_day_is_refused() {
     let town = fresh_with(Options::for_tests()).await;
-    to_noon(&town);
-    let calls = (0..510).map(|_| direct(&town, json!([FIRST])));
+    let today = to_noon(&town);
+    let (quotas, uid) = (Quotas::open(town.stack.store()), Uid::parse(FIRST).expect("a UID"));
+    for _ in 0..460 {
+        assert_eq!(quotas.take(&uid, today, 500).await.expect("a count"), Taken::Counted);
+    }
+    let calls = (0..50).map(|_| direct(&town, json!([FIRST])));
     let answers: Vec<_> = stream::iter(calls).buffer_unordered(16).map(|answer| outcomes(&answer)).collect().await;
     let taken = answers.iter().filter(|outcome| **outcome == [accepted()]).count();
-    assert_eq!(taken, 500);
+    assert_eq!(taken, 40);
     assert!(answers.iter().all(|outcome| *outcome == [accepted()] || *outcome == [spent(FIRST)]));
     assert_eq!(outcomes(&direct(&town, json!([FIRST, SECOND])).await), [spent(FIRST), accepted()]);
-    town.inbox_of(501).await;
+    assert_eq!(received(&town, FIRST, today).await, 500);
+    town.inbox_of(41).await;
     town.close().await;
 }
 
