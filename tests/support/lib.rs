@@ -241,6 +241,24 @@ impl Town {
         until(&format!("status {status} of {message_id}"), || async { self.status(message_id).await == status }).await;
     }
 
+    /// Lets `by` pass and `release-due` recover, as an operator may have it do, until `holds` holds.
+    ///
+    /// What a worker leaves for later may be written a moment after what a test can see and wait for. A run that comes in
+    /// between finds nothing to do, so it runs again every second, and each time a minute more has passed.
+    pub async fn recovered<F: Future<Output = bool>>(&self, by: Duration, what: &str, holds: impl Fn() -> F) {
+        let started = Instant::now();
+        let (mut next, mut passes) = (started, by);
+        while !holds().await {
+            assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+            if next <= Instant::now() {
+                self.stack.advance(passes);
+                self.stack.run_schedule("release-due", json!({ "recover": true })).await.expect("a run of release-due");
+                (next, passes) = (Instant::now() + Duration::from_secs(1), Duration::from_secs(60));
+            }
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+    }
+
     /// Stops the stack.
     pub async fn close(self) {
         self.stack.stop().await;

@@ -35,9 +35,8 @@ async fn call(portal: &Portal, body: &Value) -> Answer {
 async fn ends_well(portal: &Portal, title: &str, body: &Value, answer: Answer) {
     let answer = if code(&answer) == 200 { answer } else { call(portal, body).await };
     let task = data(&answer)["taskId"].as_str().expect("a task").to_owned();
-    portal.town.stack.advance(LATER);
-    portal.town.stack.run_schedule("release-due", json!({ "recover": true })).await.expect("a run");
-    until(&format!("the end of {title}"), || async { portal.task(&task).await["state"] == "done" }).await;
+    let is_done = || async { portal.task(&task).await["state"] == "done" };
+    portal.town.recovered(LATER, &format!("the end of {title}"), is_done).await;
     let told = portal.task(&task).await;
     assert_eq!(told["counts"]["sent"], 1, "{title}: {told}");
     let sent = portal.town.inbox().into_iter().filter(|message| message.raw["articles"][0]["title"] == title);

@@ -116,9 +116,8 @@ async fn row_37_a_mass_message_whose_answer_was_lost_goes_out_once() {
     until("the message", || async { sent(&portal).len() == 1 }).await;
     // Within a minute WeChat says "too fast" (45066); after it, that it knows the message (45065).
     until("an attempt that failed", || async { portal.task(&task).await["counts"]["retrying"] == 1 }).await;
-    portal.town.stack.advance(Duration::from_secs(130));
-    portal.town.stack.run_schedule("release-due", json!({ "recover": true })).await.expect("a run");
-    until("the end", || async { portal.task(&task).await["state"] == "done" }).await;
+    let is_done = || async { portal.task(&task).await["state"] == "done" };
+    portal.town.recovered(Duration::from_secs(130), "the end", is_done).await;
     let told = portal.task(&task).await;
     assert_eq!(told["counts"]["sent"], 1, "{told}");
     assert_eq!(told["mass"]["msgId"], sent(&portal)[0]["msgid"]);
@@ -174,11 +173,8 @@ async fn must_15_an_account_that_may_send_no_more_today_waits_for_tomorrow() {
     let second = task_id(&portal.mass("text", json!({ "content": "二" })).await);
     until("a message that waits", || async { portal.task(&second).await["counts"]["retrying"] == 1 }).await;
     assert_eq!(sent(&portal).len(), 1);
-    portal.town.stack.advance(Duration::from_secs(23 * 3600));
-    for _ in 0..2 {
-        portal.town.stack.run_schedule("release-due", json!({ "recover": true })).await.expect("a run");
-    }
-    until("the second one", || async { sent(&portal).len() == 2 }).await;
+    let is_sent = || async { sent(&portal).len() == 2 };
+    portal.town.recovered(Duration::from_secs(23 * 3600), "the second one", is_sent).await;
     portal.town.close().await;
 }
 
