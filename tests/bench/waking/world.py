@@ -45,6 +45,8 @@ class World:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "TUISONG_KEY_FILE": str(key),
+            # Under callgrind, and on a busy machine, nothing is quick.
+            "TUISONG_UPSTREAM_TIMEOUT_MS": "120000",
         }
         """What a function is started with."""
         self._vendors.seed(self.environment)

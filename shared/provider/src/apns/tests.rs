@@ -501,7 +501,15 @@ async fn a_device_whose_answer_does_not_come_costs_no_other_its_own() {
     let targets = devices(10);
     let (message, certificate) = (plain(), &bench.certificate);
     let until = Instant::now() + Duration::from_secs(2);
-    let push = Push { task: TaskId::new(42), message: &message, receipt: None, targets: &targets, certificate, until };
+    let push = Push {
+        task: TaskId::new(42),
+        message: &message,
+        receipt: None,
+        lists: None,
+        targets: &targets,
+        certificate,
+        until,
+    };
     let ended = bench.instance().send(push).await;
     let mut expected = vec![Ended::ok(); 10];
     expected[3] = fault::cut_off();

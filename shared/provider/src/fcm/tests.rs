@@ -354,7 +354,15 @@ async fn a_device_whose_answer_does_not_come_costs_no_other_its_own() {
     let targets: Vec<Target> = (0..10).map(|number| device(&format!("T{number}"))).collect();
     let (message, certificate) = (plain(), &bench.certificate);
     let until = Instant::now() + Duration::from_secs(2);
-    let push = Push { task: TaskId::new(42), message: &message, receipt: None, targets: &targets, certificate, until };
+    let push = Push {
+        task: TaskId::new(42),
+        message: &message,
+        receipt: None,
+        lists: None,
+        targets: &targets,
+        certificate,
+        until,
+    };
     let ended = bench.instance().send(push).await;
     for (number, ended) in ended.iter().enumerate() {
         match number {
