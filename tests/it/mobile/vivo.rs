@@ -2,7 +2,6 @@
 
 use super::{accepted, detail, message};
 use local::Options;
-use local::aws::{AwsFault, FaultKind};
 use local::sandbox::{Effect, Fault};
 use local::seed::mobile::{device_token, push_token};
 use model::certificate::Environment;
@@ -135,22 +134,5 @@ async fn a_list_that_was_sent_twice_counts_once() {
     until("it is counted", || async { received(&town, task).await == 3 }).await;
     let counted = StatisticsReader::open(town.stack.store()).received(TaskId::new(task)).await.expect("a count");
     assert_eq!(counted.get(&VIVO), Some(&3), "also before it is held against what was sent");
-    town.close().await;
-}
-
-#[tokio::test]
-async fn a_list_that_could_not_be_noted_goes_out_and_is_counted_by_its_answer() {
-    let town = silent_town().await;
-    let refused =
-        FaultKind::Error { status: 400, code: "ValidationException".to_owned(), message: "a test".to_owned() };
-    let faults = &town.stack.aws().faults;
-    // The first update is the claim, the second the note.
-    for kind in [FaultKind::Delay(Duration::ZERO), refused] {
-        faults.inject(AwsFault::new("dynamodb", "UpdateItem", kind).on("TasksTable"));
-    }
-    let task = sent_to_vivo(&town).await;
-    assert_eq!((faults.pending(), noted(&town, task).await), (0, vec![]));
-    later(&town, 11 * MINUTE, 1).await;
-    until("it is counted", || async { received(&town, task).await == 3 }).await;
     town.close().await;
 }

@@ -151,7 +151,7 @@ async fn so_many_strangers_are_ended_in_a_run_and_the_others_in_the_next() {
     let (arrivals, now) = (&Arrivals::open(town.stack.store()), town.stack.clock().now());
     // They have gone already, which nobody knows.
     let come = (0..1_020).map(|n| async move { arrivals.note(&format!("gone{n}="), now).await.expect("a note") });
-    stream::iter(come).buffer_unordered(32).collect::<()>().await;
+    stream::iter(come).buffer_unordered(8).collect::<()>().await;
     for (ended, run) in [(1_000, "as many as a run may"), (1_020, "the others"), (1_020, "nobody is left")] {
         a_minute_passes(&town).await;
         if ended == 1_000 && ends() == 0 {
