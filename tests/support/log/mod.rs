@@ -6,7 +6,7 @@
 //! libraries are listened to at `debug`, too. A secret in a field ends the whole run at once, naming test, place and field and
 //! not the secret: a log with a secret in it is nothing to go on with, and no other test can pass over it.
 //!
-//! [`known`] says where secrets are known from. One that is known only after it was logged is found, too: words are
+//! `known.rs` says where secrets are known from. One that is known only after it was logged is found, too: words are
 //! remembered.
 
 mod known;
