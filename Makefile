@@ -43,8 +43,9 @@ kill:
 # Ten thousand connections of our own channel at once; some minutes, and as many open files (`ulimit -Hn`).
 DEVICES ?= 10000
 live:
-	cargo build --release --workspace --bin tuisong --bin live --bin live-devices
-	target/release/live --devices $(DEVICES)
+	cargo build --release --bin tuisong
+	cargo build --workspace --bins
+	target/debug/live --program target/release/tuisong --devices $(DEVICES)
 
 # What a message costs, how fast it goes and how much memory it takes: a table, bench.json and docs/performance.md. At most a
 # quarter of an hour once everything is built; building every function in release takes longer than that on two processors.

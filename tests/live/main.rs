@@ -1,4 +1,4 @@
-//! `make live`, or `target/release/live --devices 10000` with the program beside it: see [`support::live`].
+//! `make live`, or `live --program target/release/tuisong --devices 10000`: see [`support::live`].
 
 use clap::Parser;
 use std::path::PathBuf;

@@ -52,7 +52,8 @@ class Waking:
 def build(target: Path, only: list[str] | None) -> Path:
     """The release binaries and the hello-world function; the folder they are in."""
     binaries = [word for name in only for word in ("--bin", name)] if only else ["--bins"]
-    command = ["cargo", "build", "--release", "--package", "tuisong-functions", *binaries, "--example", HELLO]
+    # With the features that they are deployed with: `sam build` builds the workspace's default members, too.
+    command = ["cargo", "build", "--release", *binaries, "--example", HELLO]
     subprocess.run([*command, "--target-dir", str(target)], cwd=ROOT, check=True)
     return target / "release"
 
