@@ -154,8 +154,8 @@ impl Run<'_> {
             }
         }
         let now = self.context.clock.now();
-        let channels = batches.iter().filter_map(|batch| self.channel(batch.route?));
-        if !channels.into_iter().any(|channel| push.content.notification.held_until(channel, now).is_some()) {
+        let mut channels = batches.iter().filter_map(|batch| self.channel(batch.route?));
+        if !channels.any(|channel| push.content.notification.held_until(channel, now).is_some()) {
             // They go out at once, at the tokens by which they were planned.
             members.clear();
         }
