@@ -29,11 +29,11 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, registry};
 use words::{hash, is_issued, words};
 
-/// What is listened to.
-const LEVELS: &str = "info,functions=trace,tuisong=trace,local=trace";
-/// The same with the libraries under us, but not with what stands in for AWS: that writes into no log of ours elsewhere, and it
-/// logs the signed addresses it is called at.
-const MORE_LEVELS: &str = "debug,functions=trace,tuisong=trace,local=trace,dynoxide=info,rustack=info,s3s=info";
+/// What is listened to. Not to what stands in for S3: it notes the signed addresses that it is called at, and is in nothing that
+/// is deployed.
+const LEVELS: &str = "info,functions=trace,tuisong=trace,local=trace,s3s=off";
+/// The same with the libraries under us, but not with what else stands in for AWS.
+const MORE_LEVELS: &str = "debug,functions=trace,tuisong=trace,local=trace,dynoxide=info,rustack=info,s3s=off";
 /// Words that are remembered, at most twice as many.
 const REMEMBERED: usize = 500_000;
 

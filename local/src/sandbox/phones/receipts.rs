@@ -95,7 +95,8 @@ impl Receipts {
                 tokio::time::sleep(delay).await;
                 match client().send(request).await {
                     Ok(answer) => tracing::debug!(status = %answer.status, "a receipt was sent"),
-                    Err(error) => tracing::warn!(cause = gateway::error::causes(&error), "a receipt was not taken"),
+                    // Its address is whose receipts are believed.
+                    Err(error) => tracing::warn!(cause = error.cause(), "a receipt was not taken"),
                 }
             });
         }
