@@ -190,17 +190,12 @@ def online(back_end: BackEnd, device: Device) -> None:
 
 def away(back_end: BackEnd, socket_url: str) -> None:
     """The device has left: its vendor has what may go there, and it is offered the rest when it is back."""
-    # Whether it is told that the connection has closed or finds out by itself: sooner or later nobody gets the next one.
-    offline = {back_end.push(f"offline {time.time_ns()}")}
-    while back_end.sent(max(offline)):
-        require(len(offline) < MOST_TRIES, "the device has left, and is still sent to")
-        time.sleep(0.5)
-        offline.add(back_end.push(f"offline {time.time_ns()}"))
-    # Known to be offline by now: the same device has its vendor.
-    gone = f"combined gone {time.time_ns()}"
-    task = back_end.push(gone, "combined")
+    offline = gone(back_end)
+    # The same device has its vendor now.
+    mark = f"combined gone {time.time_ns()}"
+    task = back_end.push(mark, "combined")
     back_end.counted(task, (0, 0, 0), (1, 1))
-    require(len(back_end.accepted(gone)) == 1, f"the vendor has {back_end.accepted(gone)}")
+    require(len(back_end.accepted(mark)) == 1, f"the vendor has {back_end.accepted(mark)}")
 
     again = Device(socket_url, {"app_id": APP, "push-token": PUSH_TOKEN})
     require(again.open, "a push token in the handshake was refused")
@@ -210,6 +205,19 @@ def away(back_end: BackEnd, socket_url: str) -> None:
     offered = {message["task_id"] for message in welcome.get("messages", [])}
     require(offered <= offline, f"what was acknowledged was offered again: {welcome}")
     again.leave()
+    # Whoever pushes to everybody next finds nobody online.
+    gone(back_end)
+
+
+def gone(back_end: BackEnd) -> set[int]:
+    """Waits until the device is known to be offline; the tasks of what was pushed to find out. Whether the gateway is told that
+    the connection has closed or finds out by itself: sooner or later nobody gets the next one."""
+    pushed = {back_end.push(f"offline {time.time_ns()}")}
+    while back_end.sent(max(pushed)):
+        require(len(pushed) < MOST_TRIES, "the device has left, and is still sent to")
+        time.sleep(0.5)
+        pushed.add(back_end.push(f"offline {time.time_ns()}"))
+    return pushed
 
 
 if __name__ == "__main__":
