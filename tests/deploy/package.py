@@ -19,7 +19,7 @@ from venv_of import ROOT, python_of
 NEWEST = (2, 34)
 """The glibc of Amazon Linux 2023, on which `provided.al2023` runs."""
 MOST_BYTES = 16 * 1024 * 1024
-"""A binary is fetched and mapped before its function can wake up. 11 MB is what one has; what goes far beyond has taken in
+"""A binary is fetched and mapped before its function can wake up. 14 MB is what the largest has; what goes far beyond has taken in
 something that it does not need."""
 SYMBOL = re.compile(r"GLIBC_(\d+)\.(\d+)")
 MACHINES = {"x86_64": "X86-64", "arm64": "AArch64"}

@@ -56,8 +56,6 @@ class Profile:
             "build",
             "--quiet",
             "--release",
-            "--package",
-            "tuisong-functions",
             "--target-dir",
             str(target),
         ]
