@@ -64,18 +64,7 @@ impl Statistics {
         for (bucket, hashes) in buckets {
             let key = keys::received_of(batch, channel, bucket);
             let hashes = hashes.into_iter().map(Blob::new).collect();
-            self.0
-                .dynamodb()
-                .update_item()
-                .table_name(&self.0.names().tasks)
-                .key("pk", s(key.pk))
-                .key("sk", s(key.sk))
-                .update_expression("SET expires_at = :expires ADD seen :seen")
-                .expression_attribute_values(":expires", n(expires.seconds()))
-                .expression_attribute_values(":seen", AttributeValue::Bs(hashes))
-                .send()
-                .await
-                .map_err(failed("UpdateItem"))?;
+            self.add_to_set(key, "seen", AttributeValue::Bs(hashes), expires).await?;
         }
         Ok(())
     }
@@ -91,15 +80,26 @@ impl Statistics {
         expires: Timestamp,
     ) -> Result<(), StoreError> {
         let key = keys::received_total(batch.task, channel, &keys::received_list(batch, list));
+        self.add_to_set(key, "vendor_tasks", AttributeValue::Ns(vec![vendor_task.to_string()]), expires).await
+    }
+
+    /// Adds what is not there yet to a set of an item that may not be there either.
+    async fn add_to_set(
+        &self,
+        key: Key,
+        set: &'static str,
+        values: AttributeValue,
+        expires: Timestamp,
+    ) -> Result<(), StoreError> {
         self.0
             .dynamodb()
             .update_item()
             .table_name(&self.0.names().tasks)
             .key("pk", s(key.pk))
             .key("sk", s(key.sk))
-            .update_expression("SET expires_at = :expires ADD vendor_tasks :task")
+            .update_expression(format!("SET expires_at = :expires ADD {set} :values"))
             .expression_attribute_values(":expires", n(expires.seconds()))
-            .expression_attribute_values(":task", AttributeValue::Ns(vec![vendor_task.to_string()]))
+            .expression_attribute_values(":values", values)
             .send()
             .await
             .map(|_| ())
