@@ -14,8 +14,9 @@
 //! | `/sandbox/wechat/{account}/…` | somebody follows, scans, types (module `wechat::user`) |
 //!
 //! **Promise.** With a folder, a message is in the inbox file before its sender is answered, so killing the process
-//! loses no message that anybody was told about. Who follows is kept beside it. Tokens, faults and counted quotas are
-//! forgotten by a restart: a token from before is answered 40001, as after any loss on the upstream's side.
+//! loses no message that anybody was told about. Who follows is kept beside it. WeChat's tokens, faults and counted quotas
+//! are forgotten by a restart: a token from before is answered 40001, as after any loss on the upstream's side. The tokens of
+//! the phones' vendors are good until they end.
 //!
 //! **A further stand-in** is a folder beside `wechat/`: its routes take an arrival through `Sandbox::answer` (faults,
 //! counting) and put what they accept into the inbox; its channels join [`channels`], its accounts join [`World`].

@@ -4,13 +4,12 @@
 //! FCM and one names the field that is wrong.
 
 use crate::jwt::verified;
+use crate::tokens::Tokens;
 use crate::{Accepted, Desk, bearer, form, header, json, object};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use ring::signature::RSA_PKCS1_2048_8192_SHA256;
 use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 /// Google's service as one project sees it.
 #[derive(Debug)]
@@ -19,8 +18,8 @@ pub struct Fcm {
     pub desk: Desk,
     project: String,
     account: Account,
-    /// Tokens and when they end (epoch s).
-    tokens: Mutex<HashMap<String, i64>>,
+    /// They end at an epoch second.
+    tokens: Tokens,
 }
 
 /// A service account, as Google knows it.
@@ -66,7 +65,9 @@ type Refused = Box<Response<Bytes>>;
 impl Fcm {
     /// The service for `project`, in whose name `account` may send.
     pub fn new(project: &str, account: Account) -> Self {
-        Self { desk: Desk::default(), project: project.to_owned(), account, tokens: Mutex::default() }
+        // Google signs with a key of its own; what the app's key is verified by is at hand, and the same after a restart.
+        let tokens = Tokens::new(&account.public_key, ["ya29.c.", ""]);
+        Self { desk: Desk::default(), project: project.to_owned(), account, tokens }
     }
 
     /// Answers one request.
@@ -81,7 +82,7 @@ impl Fcm {
 
     /// Forgets every token it has issued: they are answered 401.
     pub fn revoke_tokens(&self) {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.tokens.recall();
     }
 
     fn grant(&self, request: &Request<Bytes>, now_s: i64) -> Result<Response<Bytes>, Refused> {
@@ -111,9 +112,7 @@ impl Fcm {
         if claims["scope"] != SCOPE {
             return Err(denied("invalid_scope", "Invalid OAuth scope or ID token audience provided."));
         }
-        let token = format!("ya29.c.{:08}", self.desk.issue());
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.insert(token.clone(), now_s + TOKEN_LIFE_S);
+        let token = self.tokens.issue(self.desk.issue(), now_s + TOKEN_LIFE_S);
         let granted = json!({ "access_token": token, "expires_in": TOKEN_LIFE_S, "token_type": "Bearer" });
         Ok(json(StatusCode::OK, &granted))
     }
@@ -124,10 +123,7 @@ impl Fcm {
         let Some(project) = project.filter(|_| request.method() == Method::POST) else {
             return Err(refusal(404, "NOT_FOUND", "Requested entity was not found.", None));
         };
-        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        let ends = tokens.get(bearer(request)).copied().unwrap_or_default();
-        drop(tokens);
-        if ends <= now_s {
+        if self.tokens.end(bearer(request)).is_none_or(|end| end <= now_s) {
             let text = "Request had invalid authentication credentials. Expected OAuth 2 access token.";
             return Err(refusal(401, "UNAUTHENTICATED", text, None));
         }
@@ -254,10 +250,10 @@ mod tests {
 
     const NOW_MS: i64 = 1_700_000_000_000;
 
-    fn fcm() -> Fcm {
+    fn fcm() -> (Fcm, String) {
         let fcm = Fcm::new("p", Account { client_email: "a@p".to_owned(), public_key: Vec::new() });
-        fcm.tokens.lock().unwrap().insert("t".to_owned(), NOW_MS / 1000 + 1);
-        fcm
+        let bearer = format!("Bearer {}", fcm.tokens.issue(1, NOW_MS / 1000 + 1));
+        (fcm, bearer)
     }
 
     fn message() -> Value {
@@ -266,7 +262,7 @@ mod tests {
 
     #[test]
     fn an_assertion_must_be_signed() {
-        let fcm = fcm();
+        let (fcm, _) = fcm();
         for (grant, assertion, error) in [
             (GRANT, "a.b.c", "invalid_grant"),
             (GRANT, "", "invalid_grant"),
@@ -281,16 +277,16 @@ mod tests {
 
     #[test]
     fn every_broken_rule_names_its_field() {
-        let fcm = fcm();
+        let (fcm, bearer) = fcm();
         let send = |path: &str, token: &str, message: &Value, now_ms: i64| {
             fcm.answer(&post_json(path, &[("authorization", token)], message), now_ms)
         };
         let path = "/v1/projects/p/messages:send";
-        assert_eq!(send(path, "Bearer t", &message(), NOW_MS).status(), 200);
+        assert_eq!(send(path, &bearer, &message(), NOW_MS).status(), 200);
         assert_eq!(send(path, "Bearer x", &message(), NOW_MS).status(), 401);
-        assert_eq!(send(path, "Bearer t", &message(), NOW_MS + 1000).status(), 401);
-        assert_eq!(send("/v1/projects/q/messages:send", "Bearer t", &message(), NOW_MS).status(), 403);
-        assert_eq!(send("/v1/projects/p/messages", "Bearer t", &message(), NOW_MS).status(), 404);
+        assert_eq!(send(path, &bearer, &message(), NOW_MS + 1000).status(), 401);
+        assert_eq!(send("/v1/projects/q/messages:send", &bearer, &message(), NOW_MS).status(), 403);
+        assert_eq!(send("/v1/projects/p/messages", &bearer, &message(), NOW_MS).status(), 404);
         for (name, value, field) in [
             ("token", json!(""), "message"),
             ("colour", json!("red"), "message.colour"),
@@ -310,12 +306,12 @@ mod tests {
         ] {
             let mut broken = message();
             broken["message"][name] = value;
-            let answer = body(&send(path, "Bearer t", &broken, NOW_MS));
+            let answer = body(&send(path, &bearer, &broken, NOW_MS));
             assert_eq!(answer["error"]["details"][0]["fieldViolations"][0]["field"], field, "{name}");
         }
         let mut large = message();
         large["message"]["data"]["k"] = json!("x".repeat(4096));
-        let answer = body(&send(path, "Bearer t", &large, NOW_MS));
+        let answer = body(&send(path, &bearer, &large, NOW_MS));
         assert_eq!(answer["error"]["message"], "Android message is too big");
         assert_eq!(fcm.desk.take_accepted().len(), 1);
     }

@@ -3,13 +3,12 @@
 //! Business codes come with HTTP 200, refused tokens with HTTP 401. A partial success holds, as text, JSON that names the
 //! dead tokens.
 
+use crate::tokens::Tokens;
 use crate::{Accepted, Desk, bearer, form, json, object};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// Huawei's service as one app sees it.
 #[derive(Debug)]
@@ -19,8 +18,8 @@ pub struct Huawei {
     app_id: String,
     app_secret: String,
     high_priority: AtomicBool,
-    /// Tokens and when they end (epoch s).
-    tokens: Mutex<HashMap<String, i64>>,
+    /// They end at an epoch second.
+    tokens: Tokens,
 }
 
 const TOKEN_PATH: &str = "/oauth2/v3/token";
@@ -56,7 +55,7 @@ impl Huawei {
             app_id: app_id.to_owned(),
             app_secret: app_secret.to_owned(),
             high_priority: AtomicBool::new(false),
-            tokens: Mutex::default(),
+            tokens: Tokens::new(app_secret.as_bytes(), ["CgB6e3x9", "+/="]),
         }
     }
 
@@ -67,9 +66,7 @@ impl Huawei {
 
     /// Lets every token it has issued end: they are answered 80200003.
     pub fn expire_tokens(&self) {
-        for end in self.tokens.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
-            *end = 0;
-        }
+        self.tokens.recall();
     }
 
     /// Answers one request.
@@ -81,8 +78,7 @@ impl Huawei {
         if request.method() != Method::POST || request.uri().path() != path {
             return json(StatusCode::NOT_FOUND, &json!({}));
         }
-        let end = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(bearer(request)).copied();
-        match end {
+        match self.tokens.end(bearer(request)) {
             None => return answer(StatusCode::UNAUTHORIZED, 80_200_001, "Oauth authentication error"),
             Some(end) if end <= now_ms / 1000 => {
                 return answer(StatusCode::UNAUTHORIZED, 80_200_003, "Oauth Token expired");
@@ -112,9 +108,7 @@ impl Huawei {
         if field("client_id") != self.app_id || field("client_secret") != self.app_secret {
             return denied(1101, "invalid client");
         }
-        let token = format!("CgB6e3x9{:08}+/=", self.desk.issue());
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.insert(token.clone(), now_s + TOKEN_LIFE_S);
+        let token = self.tokens.issue(self.desk.issue(), now_s + TOKEN_LIFE_S);
         let granted = json!({ "access_token": token, "expires_in": TOKEN_LIFE_S, "token_type": "Bearer" });
         json(StatusCode::OK, &granted)
     }

@@ -2,7 +2,7 @@
 //!
 //! A stand-in is as strict as its vendor's documents. It checks method, path, headers, signatures and tokens, limits and
 //! sizes, and answers with the vendor's own codes. It shares no code with the channels it stands opposite to, so a mistake
-//! made there is not made here as well.
+//! made there is not made here as well. A token from before a restart is good until it ends, as a vendor's is.
 //!
 //! The channels' tests put a stand-in behind a server on loopback; the sandbox mounts the same one. Both own the
 //! [`Desk`] of the stand-in: what it accepted, and what it is to refuse.
@@ -19,6 +19,7 @@ pub mod huawei;
 pub mod jwt;
 pub mod meizu;
 pub mod oppo;
+mod tokens;
 pub mod vivo;
 pub mod xiaomi;
 

