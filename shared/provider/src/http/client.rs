@@ -1,22 +1,23 @@
 //! The client itself.
 
 use super::connect::{Connector, Guard};
-use super::error::{HttpError, Refusal};
-use super::guard::{self, Forbidden};
+use super::error::{HttpError, Refusal, root_cause};
+use super::guard;
+use super::line::{Line, LineError};
+use super::pool::{self, Pool};
 use super::request::{HttpRequest, HttpResponse, named};
 use super::retry_after;
 use super::trust::Trust;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::capture_connection;
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper::body::{Body, Incoming};
+use hyper_util::client::legacy::Error as ClientError;
 use std::collections::HashSet;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use url::Url;
@@ -46,8 +47,6 @@ impl Default for HttpSettings {
     }
 }
 
-type Pool = Client<Connector, Full<Bytes>>;
-
 /// A pooling HTTP/1.1 and HTTP/2 client. Cheap to clone; clones share the pool. See the [module](super).
 #[derive(Clone)]
 pub struct HttpClient(Arc<Inner>);
@@ -55,17 +54,14 @@ pub struct HttpClient(Arc<Inner>);
 struct Inner {
     settings: HttpSettings,
     guard: Option<Guard>,
-    connector: Connector,
-    http2_only: bool,
-    pool: Mutex<Dated>,
+    carrier: Carrier,
 }
 
-/// A pool and when it was last used, by the wall clock.
-struct Dated {
-    pool: Pool,
-    used: SystemTime,
-    /// Counts the pools of this client.
-    number: u64,
+/// What carries the requests.
+enum Carrier {
+    Pool(Pool),
+    /// For a client that speaks nothing but HTTP/2.
+    Line(Line),
 }
 
 impl std::fmt::Debug for HttpClient {
@@ -102,50 +98,51 @@ impl HttpClient {
     fn build(settings: HttpSettings, guard: Option<Guard>, trust: Trust) -> Self {
         let http2_only = trust.http2_only;
         let connector = Connector::new(settings.connect_timeout, guard.clone(), trust);
-        let pool =
-            Mutex::new(Dated { pool: pool(&settings, &connector, http2_only), used: SystemTime::now(), number: 0 });
-        Self(Arc::new(Inner { settings, guard, connector, http2_only, pool }))
+        let carrier = if http2_only {
+            Carrier::Line(Line::new(&settings, connector))
+        } else {
+            Carrier::Pool(Pool::new(&settings, connector))
+        };
+        Self(Arc::new(Inner { settings, guard, carrier }))
     }
 
     /// Throws the connections away: the next request makes a new one, requests under way end on theirs.
     pub fn reconnect(&self) {
-        self.replace(&mut self.0.pool.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn replace(&self, dated: &mut Dated) {
-        dated.pool = pool(&self.0.settings, &self.0.connector, self.0.http2_only);
-        dated.number += 1;
+        match &self.0.carrier {
+            Carrier::Line(line) => line.reconnect(),
+            Carrier::Pool(pool) => pool.reconnect(),
+        }
     }
 
     /// Sends `request` and reads the whole answer. Any status is an answer; a redirect is not followed.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        self.within_time(request, async |prepared| self.exchange(prepared).await).await
+        self.within_time(request, async |prepared, given| self.exchange(prepared, given).await).await
     }
 
     /// Sends `request` and takes the status for the whole answer: nothing of a body is read, so neither its size nor how
     /// slowly it comes matters. The connection is closed unless the body was there with the head.
     pub async fn status(&self, request: HttpRequest) -> Result<StatusCode, HttpError> {
-        self.within_time(request, async |prepared| Ok(self.head(prepared).await?.status())).await
+        self.within_time(request, async |prepared, given| Ok(self.head(prepared, given).await?.status())).await
     }
 
     async fn within_time<T>(
         &self,
         request: HttpRequest,
-        exchange: impl AsyncFnOnce(Request<Full<Bytes>>) -> Result<T, Failure>,
+        exchange: impl AsyncFnOnce(Request<Full<Bytes>>, &AtomicBool) -> Result<T, Failure>,
     ) -> Result<T, HttpError> {
         // What errors call it is made when there is one.
         let (method, url) = (request.method.clone(), request.url.clone());
         let name = || named(&method, &url);
-        let mut prepared = match self.prepare(request) {
+        let prepared = match self.prepare(request) {
             Ok(prepared) => prepared,
             Err(refusal) => return Err(HttpError::BadUrl { request: name(), refusal }),
         };
-        let captured = capture_connection(&mut prepared);
-        match tokio::time::timeout(self.0.settings.total_timeout, exchange(prepared)).await {
+        // A request is given to a connection before its first byte is written: without one, nothing went out.
+        let given = AtomicBool::new(false);
+        match tokio::time::timeout(self.0.settings.total_timeout, exchange(prepared, &given)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(failure)) => Err(self.explain(name(), failure)),
-            // A request is given to a connection before its first byte is written: without one, nothing went out.
-            Err(_) if captured.connection_metadata().is_none() => {
+            Err(_) if !given.load(Ordering::Relaxed) => {
                 Err(HttpError::Unsent { request: name(), cause: "connecting took too long".into() })
             }
             Err(_) => Err(HttpError::Unknown { request: name(), cause: "the answer took too long".into() }),
@@ -181,19 +178,28 @@ impl HttpClient {
         url[..url::Position::AfterQuery].parse().map_err(|_| Refusal::Malformed)
     }
 
-    async fn head(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
+    async fn head(&self, request: Request<Full<Bytes>>, given: &AtomicBool) -> Result<Response<Incoming>, Failure> {
         // After a thaw the ends of connections are known to the operating system, not yet to the pool. A yield lets the
         // runtime look, and the second one lets what it found be acted upon before a connection is picked.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
-        self.request(request).await.map_err(Failure::Request)
+        match &self.0.carrier {
+            Carrier::Line(line) => line.request(request, given).await.map_err(Failure::Line),
+            Carrier::Pool(pool) => pool.request(request, given).await.map_err(Failure::Pool),
+        }
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<HttpResponse, Failure> {
+    async fn exchange(&self, request: Request<Full<Bytes>>, given: &AtomicBool) -> Result<HttpResponse, Failure> {
         let limit = self.0.settings.max_response_bytes;
-        let (head, body) = self.head(request).await?.into_parts();
-        let body = Limited::new(body, limit).collect().await.map_err(Failure::Body)?.to_bytes();
-        self.touch();
+        let (head, body) = self.head(request, given).await?.into_parts();
+        let body = match body.is_end_stream() {
+            true => Bytes::new(),
+            false => Limited::new(body, limit).collect().await.map_err(Failure::Body)?.to_bytes(),
+        };
+        match &self.0.carrier {
+            Carrier::Line(line) => line.touch(),
+            Carrier::Pool(pool) => pool.touch(),
+        }
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         Ok(HttpResponse {
             status: head.status,
@@ -205,81 +211,37 @@ impl HttpClient {
         })
     }
 
-    /// Sends, and sends again what an HTTP/2 server turned away, or what was still waiting for a stream when the connection
-    /// closed.
-    async fn request(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
-        let mut repeats = if self.0.http2_only { TURNED_AWAY_REPEATS } else { 0 };
-        while repeats > 0 {
-            repeats -= 1;
-            let (pool, number) = self.pool();
-            match pool.request(request.clone()).await {
-                Err(error) if was_turned_away(&error) || was_handed_back(&error) => self.leave(number, &error),
-                sent => return sent,
-            }
-        }
-        self.pool().0.request(request).await
-    }
-
-    /// Takes no connection of pool `number` any more unless `error` is about one stream: it may look alive for some moments
-    /// yet. Whoever comes second finds it replaced.
-    fn leave(&self, number: u64, error: &ClientError) {
-        let mut dated = self.0.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        if dated.number == number && !http2_errors(error).any(h2::Error::is_reset) {
-            self.replace(&mut dated);
-        }
-    }
-
-    /// The pool and its number, or a new one when this one has slept for too long.
-    fn pool(&self) -> (Pool, u64) {
-        let mut dated = self.0.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = SystemTime::now();
-        // A clock that was set back tells nothing about how long the pool slept, so it counts as too long.
-        if now.duration_since(dated.used).map_or(true, |idle| idle > self.0.settings.idle_timeout) {
-            self.replace(&mut dated);
-        }
-        dated.used = now;
-        (dated.pool.clone(), dated.number)
-    }
-
-    fn touch(&self) {
-        self.0.pool.lock().unwrap_or_else(PoisonError::into_inner).used = SystemTime::now();
-    }
-
     fn explain(&self, request: String, failure: Failure) -> HttpError {
         match failure {
             Failure::Body(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
                 HttpError::TooLarge { request, limit: self.0.settings.max_response_bytes }
             }
             Failure::Body(error) => HttpError::Unknown { request, cause: root_cause(&*error) },
-            Failure::Request(error) if chain(&error).any(|cause| cause.is::<Forbidden>()) => {
+            Failure::Line(LineError::Connect(cause)) => HttpError::Unsent { request, cause },
+            Failure::Line(LineError::TurnedAway(error)) => HttpError::Unsent { request, cause: root_cause(&error) },
+            Failure::Line(LineError::Broken(error)) => HttpError::Unknown { request, cause: root_cause(&error) },
+            Failure::Pool(error) if pool::is_forbidden(&error) => {
                 HttpError::BadUrl { request, refusal: Refusal::Address }
             }
-            Failure::Request(error) if error.is_connect() || was_handed_back(&error) || was_turned_away(&error) => {
-                HttpError::Unsent { request, cause: root_cause(&error) }
-            }
-            Failure::Request(error) => HttpError::Unknown { request, cause: root_cause(&error) },
+            Failure::Pool(error) if pool::is_unsent(&error) => HttpError::Unsent { request, cause: root_cause(&error) },
+            Failure::Pool(error) => HttpError::Unknown { request, cause: root_cause(&error) },
         }
     }
 }
 
 enum Failure {
-    Request(ClientError),
+    Line(LineError),
+    Pool(ClientError),
     Body(Box<dyn Error + Send + Sync>),
 }
 
+/// Whether what was last used at `used`, by the wall clock, has slept for longer than `limit`. A clock that was set back tells
+/// nothing about how long it was, so it counts as too long.
+pub(super) fn has_slept(used: SystemTime, now: SystemTime, limit: Duration) -> bool {
+    now.duration_since(used).map_or(true, |idle| idle > limit)
+}
+
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tuisong/", env!("CARGO_PKG_VERSION")));
-
-/// How often a request that an HTTP/2 server turned away unprocessed is made again at once. Servers close connections for
-/// their maintenance while requests are on the way; more than twice in a row is something else.
-const TURNED_AWAY_REPEATS: u32 = 2;
-
-/// How often an HTTP/2 connection with requests under way is pinged, and how long the answer may take.
-const PING_INTERVAL: Duration = Duration::from_secs(5);
-const PING_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Streams on a new HTTP/2 connection before the server has said how many it takes. More would only be refused by a server
-/// that takes few, as Apple's does at first.
-const FIRST_STREAMS: usize = 1;
 
 /// `url` as it stands, if there is nothing in it that a reading as browsers do it would change: for the addresses of our own
 /// settings, which are called thousands of times a second.
@@ -292,53 +254,6 @@ fn plain(url: &str) -> Option<Uri> {
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let is_lower = !host.bytes().any(|byte| byte.is_ascii_uppercase());
     (is_known && is_lower && rest.bytes().all(is_plain) && !rest.contains("/.")).then(|| url.parse().ok())?
-}
-
-fn pool(settings: &HttpSettings, connector: &Connector, http2_only: bool) -> Pool {
-    let mut builder = Client::builder(TokioExecutor::new());
-    if http2_only {
-        builder.http2_only(true).http2_initial_max_send_streams(FIRST_STREAMS);
-    }
-    builder
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(settings.idle_timeout)
-        .http2_keep_alive_interval(PING_INTERVAL)
-        .http2_keep_alive_timeout(PING_TIMEOUT)
-        .retry_canceled_requests(true)
-        .build(connector.clone())
-}
-
-fn chain<'a>(error: &'a ClientError) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    let outermost: &'a (dyn Error + 'static) = error;
-    std::iter::successors(Some(outermost), |&error| error.source())
-}
-
-/// Whether the connection gave the request back unwritten: hyper calls exactly that "canceled".
-fn was_handed_back(error: &ClientError) -> bool {
-    chain(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
-}
-
-/// Whether an HTTP/2 server said that it has not processed, and will not process, the request: its GOAWAY names an earlier
-/// stream as the last one it saw to, or it refused the stream (RFC 9113, sections 6.8 and 8.7).
-fn was_turned_away(error: &ClientError) -> bool {
-    http2_errors(error).any(|cause| {
-        cause.is_remote()
-            && (cause.is_go_away() || (cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM)))
-    })
-}
-
-fn http2_errors(error: &ClientError) -> impl Iterator<Item = &h2::Error> {
-    chain(error).filter_map(|cause| cause.downcast_ref::<h2::Error>())
-}
-
-/// The innermost cause. It is the operating system's, rustls's or hyper's text, none of which quotes a URL.
-fn root_cause(error: &(dyn Error + 'static)) -> Arc<str> {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string().into()
 }
 
 #[cfg(test)]
@@ -372,22 +287,6 @@ mod tests {
             "",
         ] {
             assert_eq!(plain(url), None, "{url}");
-        }
-    }
-    use crate::testing::server::{Reply, Server};
-
-    /// The connection itself is seconds old by the process's own clock, which may stand still while it is frozen.
-    #[tokio::test]
-    async fn the_wall_clock_tells_that_a_pool_has_slept() {
-        let server = Server::start(|_| Reply::json("{}")).await;
-        let client = HttpClient::new(HttpSettings::default());
-        let minute = Duration::from_secs(60);
-        let now = SystemTime::now();
-        for (used, connections) in [(now, 1), (now, 1), (now - minute, 2), (now + minute, 3)] {
-            client.0.pool.lock().unwrap().used = used;
-            client.send(HttpRequest::get(server.url("/"))).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            assert_eq!(server.connections(), connections, "{used:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How a request fails.
 
+use std::error::Error;
 use std::sync::Arc;
 
 /// Why no response came back.
@@ -60,6 +61,15 @@ impl HttpError {
             Self::Unknown { .. } | Self::TooLarge { .. } => false,
         }
     }
+}
+
+/// The innermost cause. It is the operating system's, rustls's or hyper's text, none of which quotes a URL.
+pub(super) fn root_cause(error: &(dyn Error + 'static)) -> Arc<str> {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string().into()
 }
 
 /// What is wrong with a URL.

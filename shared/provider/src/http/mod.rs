@@ -12,10 +12,10 @@
 //! A frozen Lambda keeps its pooled connections, and the other side, or a NAT gateway between, forgets them meanwhile.
 //! Three things keep the first request after a thaw from failing on one:
 //! 1. A client that has been idle for [`HttpSettings::idle_timeout`] by the *wall clock* (which goes on while a process
-//!    is frozen) throws its whole pool away and connects anew.
+//!    is frozen) throws its connections away and connects anew.
 //! 2. Within that time, the runtime is given a look at its sockets before a connection is picked, a connection whose end
 //!    has been noticed is not picked, and a request that was picked up by such
-//!    a connection but not written is repeated on a fresh one (hyper-util's `retry_canceled_requests`).
+//!    a connection but not written is repeated on a fresh one.
 //! 3. HTTP/2 connections with requests under way are pinged, so that a dead one fails in seconds.
 //!
 //! A request that an HTTP/2 server turned away unprocessed (GOAWAY before its stream, REFUSED_STREAM) is made again at once
@@ -25,6 +25,8 @@ mod client;
 mod connect;
 mod error;
 pub mod guard;
+mod line;
+mod pool;
 mod request;
 mod retry_after;
 mod trust;
