@@ -128,10 +128,18 @@ ELSEWHERE = {
             })""",
         ),
     ),
+    "yup-oauth2": (
+        (
+            "src/service_account.rs",
+            "base64::engine::general_purpose::URL_SAFE.encode_string(s, out)",
+            "base64::engine::general_purpose::URL_SAFE_NO_PAD.encode_string(s, out)",
+        ),
+    ),
 }
-"""Both crates have the vendor's host built in, and a2 its roots: file, what stands there, and what goes there instead. a2
-also begins with the token that all clients show: Apple takes one new one in twenty minutes, and so does the stand-in.
-Nothing that costs anything per notification changes."""
+"""What others' crates have built in and is not so here: file, what stands there, and what goes there instead. a2 and fcm_v1
+name the vendor's host, and a2 its roots. a2 also begins with the token that all clients show: Apple takes one new one in
+twenty minutes, and so does the stand-in. yup-oauth2, by which fcm_v1 gets its token, pads the base64 of what it signs, and the
+stand-in reads a signed token as RFC 7515 has it, without. Nothing that costs anything per notification changes."""
 
 
 def crate(name: str) -> list[str]:
