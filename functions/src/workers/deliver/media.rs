@@ -100,7 +100,7 @@ impl<'a> Showing<'a> {
             State::Failed(attempt) => return Err(attempt.clone()),
             State::Ready { .. } | State::Untouched => {}
         }
-        let got = self.with_media(refused).await;
+        let got = Box::pin(self.with_media(refused)).await;
         *state = match &got {
             Ok((id, message)) => State::Ready { id: id.clone(), message: Arc::clone(message) },
             Err(attempt) => State::Failed(attempt.clone()),

@@ -47,6 +47,9 @@ pub(super) struct Sent {
     pub(super) breaker: Option<Trip>,
     /// Some answer showed that the vendor acts for the account.
     pub(super) account_works: bool,
+    /// How many ended how. Counted once for all of them: a metric is a line of the log, and a line for each recipient would
+    /// cost more than the push.
+    ended: BTreeMap<State, usize>,
 }
 
 /// An address that the vendor calls dead.
@@ -161,6 +164,9 @@ pub(super) async fn send(
         sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
     }
     sent.untried.extend(waiting.flatten().cloned());
+    for (state, count) in &sent.ended {
+        delivery.count(*state, *count);
+    }
     for (outcome, count) in &tally {
         let dimensions = [("channel", batch.channel.as_str()), ("outcome", outcome)];
         delivery.context.metrics.count(Metric::Attempts, &dimensions, *count, delivery.now());
@@ -256,7 +262,7 @@ fn sort(
         Decision::Pass => {
             let passed = Entry { vendor_code: attempt.vendor_code, ..Entry::new(State::Passed).on_leg(*leg) };
             recorder.note(recipient.slot, passed);
-            delivery.count(State::Passed, 1);
+            *sent.ended.entry(State::Passed).or_default() += 1;
             if batch.channel.is_phone() && attempt.outcome == Outcome::Invalid && !attempt.doubtful {
                 sent.invalid.extend(dead(recipient, batch.channel, attempt));
             }
@@ -268,7 +274,7 @@ fn sort(
                 _ => None,
             };
             recorder.note(recipient.slot, Entry { leg: *leg, state, vendor_code: attempt.vendor_code, vendor_id });
-            delivery.count(state, 1);
+            *sent.ended.entry(state).or_default() += 1;
             match state {
                 State::Invalid if !attempt.doubtful => sent.invalid.extend(dead(recipient, batch.channel, attempt)),
                 State::Sent if recipient.quota_uid.is_some() => sent.counted.push(recipient.clone()),

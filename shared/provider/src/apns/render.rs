@@ -144,14 +144,13 @@ pub(super) fn delivery_id(task: &str, token: &DeviceToken) -> String {
     bytes.copy_from_slice(&context.finish().as_ref()[..16]);
     bytes[6] = (bytes[6] & 0x0f) | 0x80;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
     let mut id = String::with_capacity(36);
     for (n, byte) in bytes.into_iter().enumerate() {
         if matches!(n, 4 | 6 | 8 | 10) {
             id.push('-');
         }
-        for half in [byte >> 4, byte & 0x0f] {
-            id.push(char::from_digit(u32::from(half), 16).unwrap_or_default());
-        }
+        id.extend([digit(byte >> 4), digit(byte & 0x0f)]);
     }
     id
 }

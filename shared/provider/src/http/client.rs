@@ -59,7 +59,7 @@ struct Inner {
 
 /// What carries the requests.
 enum Carrier {
-    Pool(Pool),
+    Pool(Box<Pool>),
     /// For a client that speaks nothing but HTTP/2.
     Line(Line),
 }
@@ -101,7 +101,7 @@ impl HttpClient {
         let carrier = if http2_only {
             Carrier::Line(Line::new(&settings, connector))
         } else {
-            Carrier::Pool(Pool::new(&settings, connector))
+            Carrier::Pool(Box::new(Pool::new(&settings, connector)))
         };
         Self(Arc::new(Inner { settings, guard, carrier }))
     }
