@@ -61,7 +61,7 @@ struct Inner {
 enum Carrier {
     Pool(Box<Pool>),
     /// For a client that speaks nothing but HTTP/2.
-    Line(Line),
+    Line(Box<Line>),
 }
 
 impl std::fmt::Debug for HttpClient {
@@ -99,7 +99,7 @@ impl HttpClient {
         let http2_only = trust.http2_only;
         let connector = Connector::new(settings.connect_timeout, guard.clone(), trust);
         let carrier = if http2_only {
-            Carrier::Line(Line::new(&settings, connector))
+            Carrier::Line(Box::new(Line::new(&settings, connector)))
         } else {
             Carrier::Pool(Box::new(Pool::new(&settings, connector)))
         };
