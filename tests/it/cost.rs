@@ -144,6 +144,7 @@ async fn a_topic_of_thousands_is_cheap_and_reads_nobody_one_by_one() {
     const FOLLOWERS: u64 = 6_000;
     const THOUSANDS: f64 = FOLLOWERS as f64 / 1_000.0;
     let town = warm(Options::for_tests(), FOLLOWERS).await;
+    let lines_before = town.stack.context().metrics.counted_under(gateway::metrics::LINES);
     let id = town.send(json!({ "content": "hello", "topicIds": [CROWD_TOPIC] })).await.message_id();
     let patience = std::time::Duration::from_secs(240);
     let everybody = FOLLOWERS + 1;
@@ -164,6 +165,9 @@ async fn a_topic_of_thousands_is_cheap_and_reads_nobody_one_by_one() {
         .map(|call| call.figures.count)
         .sum();
     assert_eq!(one_by_one, 0, "followers are read by the page only");
+    // CloudWatch takes as much for a line of the log as DynamoDB for a write unit. Two stand for each batch of 500.
+    let lines = (town.stack.context().metrics.counted_under(gateway::metrics::LINES) - lines_before) as f64 / THOUSANDS;
+    assert!(lines <= 6.0, "{lines} lines per 1,000");
     town.close().await;
 }
 

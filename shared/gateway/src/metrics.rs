@@ -84,6 +84,9 @@ impl Metric {
 /// alarms of their own: `Tuisong/<stack>`.
 pub const NAMESPACE: &str = "Tuisong";
 
+/// The key under which it is counted how often anything was: as many lines the log would have had.
+pub const LINES: &str = "lines";
+
 /// Where metrics go. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics(Sink);
@@ -118,11 +121,13 @@ impl Metrics {
                 for key in [metric.name().to_owned(), format!("{}{{{}}}", metric.name(), labels.join(","))] {
                     *counts.entry(key).or_default() += count;
                 }
+                *counts.entry(LINES.to_owned()).or_default() += 1;
             }
         }
     }
 
-    /// What was counted under `key`: a metric's name, or `Name{dimension=value,…}`. Zero when printing.
+    /// What was counted under `key`: a metric's name, or `Name{dimension=value,…}`; under [`LINES`], how often anything was.
+    /// Zero when printing.
     pub fn counted_under(&self, key: &str) -> u64 {
         match &self.0 {
             Sink::Stdout(_) => 0,
