@@ -1,6 +1,6 @@
 //! Who is meant: followers, the rule that says who of them is eligible, and recipients.
 
-use crate::channel::Address;
+use crate::channel::{Address, DeviceAddress, Which};
 use crate::clock::{Day, Timestamp};
 use crate::ids::{FollowId, OpenId, Uid};
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,7 @@ impl Follower {
 /// the position in the request for a direct recipient, the follow id for a topic's follower. So a batch that is built a
 /// second time, from an audience that has changed meanwhile, still recognises who has been served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Flat")]
 pub struct Recipient {
     /// What the record calls this recipient.
     #[serde(rename = "s")]
@@ -115,9 +116,41 @@ pub struct Recipient {
     pub quota_uid: Option<Uid>,
 }
 
+/// A recipient as it is read, with a field for each variant of [`Address`]. `flatten` would read the same, but by way of
+/// a copy of everything.
+#[derive(Deserialize)]
+struct Flat {
+    #[serde(rename = "s")]
+    slot: u64,
+    #[serde(rename = "o")]
+    wechat: Option<OpenId>,
+    #[serde(rename = "d")]
+    device: Option<DeviceAddress>,
+    #[serde(rename = "f")]
+    followers: Option<Which>,
+    #[serde(rename = "q")]
+    quota_uid: Option<Uid>,
+}
+
+impl TryFrom<Flat> for Recipient {
+    type Error = &'static str;
+
+    fn try_from(Flat { slot, wechat, device, followers, quota_uid }: Flat) -> Result<Self, Self::Error> {
+        let address = match (wechat, device, followers) {
+            (Some(openid), None, None) => Address::Wechat(openid),
+            (None, Some(device), None) => Address::Device(device),
+            (None, None, Some(which)) => Address::Followers(which),
+            _ => return Err("a recipient has one address: `o`, `d` or `f`"),
+        };
+        Ok(Self { slot, address, quota_uid })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::{ChannelKind, Way};
+    use crate::ids::DeviceToken;
 
     fn follower() -> Follower {
         Follower {
@@ -169,10 +202,45 @@ mod tests {
     }
 
     #[test]
-    fn a_recipient_is_short_on_the_wire() {
-        let recipient = Recipient { slot: 7, address: Address::Wechat(OpenId::new("oX")), quota_uid: None };
-        let wire = serde_json::to_string(&recipient).unwrap();
-        assert_eq!(wire, r#"{"s":7,"o":"oX"}"#);
-        assert_eq!(serde_json::from_str::<Recipient>(&wire).unwrap(), recipient);
+    fn a_recipient_is_short_on_the_wire_and_read_in_any_order() {
+        let way = Way {
+            channel: ChannelKind::Fcm,
+            token: DeviceToken::new("T"),
+            bound: Timestamp::from_seconds(7),
+            badge: None,
+        };
+        let device = DeviceAddress { ways: vec![way], silent: true, hidden: false };
+        for (address, wire, turned) in [
+            (Address::Wechat(OpenId::new("oX")), r#"{"s":7,"o":"oX"}"#, r#"{"o":"oX","s":7}"#),
+            (Address::Followers(Which::All), r#"{"s":7,"f":"all"}"#, r#"{"f":"all","s":7}"#),
+            (
+                Address::Device(device),
+                r#"{"s":7,"d":{"w":[{"c":"fcm","t":"T","b":7000}],"q":true}}"#,
+                r#"{"d":{"q":true,"w":[{"b":7000,"t":"T","c":"fcm"}]},"new":[],"s":7}"#,
+            ),
+        ] {
+            let recipient = Recipient { slot: 7, address, quota_uid: None };
+            assert_eq!(serde_json::to_string(&recipient).unwrap(), wire);
+            assert_eq!(serde_json::from_str::<Recipient>(wire).unwrap(), recipient);
+            assert_eq!(serde_json::from_str::<Recipient>(turned).unwrap(), recipient);
+        }
+        let wire = r#"{"s":7,"o":"oX","q":"UID_demo000000000000000000000001"}"#;
+        let counted: Recipient = serde_json::from_str(wire).unwrap();
+        assert_eq!(counted.quota_uid, Some(follower().uid));
+        assert_eq!(serde_json::to_string(&counted).unwrap(), wire);
+    }
+
+    #[test]
+    fn a_recipient_has_one_address() {
+        for (wire, problem) in [
+            (r#"{"s":7}"#, "a recipient has one address: `o`, `d` or `f`"),
+            (r#"{"s":7,"o":"oX","f":"all"}"#, "a recipient has one address: `o`, `d` or `f`"),
+            (r#"{"o":"oX"}"#, "missing field `s`"),
+            (r#"{"s":7,"f":"some"}"#, "unknown variant `some`, expected `all`"),
+            (r#"{"s":7,"d":{}}"#, "missing field `w`"),
+        ] {
+            let refusal = serde_json::from_str::<Recipient>(wire).unwrap_err().to_string();
+            assert!(refusal.starts_with(problem), "{wire}: {refusal}");
+        }
     }
 }
