@@ -14,6 +14,7 @@ mod db;
 mod error;
 mod item;
 mod rounds;
+mod tagged;
 
 pub mod access;
 pub mod accounts;

@@ -3,7 +3,7 @@
 
 use crate::db::pause;
 use crate::error::failed;
-use crate::{Store, StoreError, item};
+use crate::{Store, StoreError, item, tagged};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use model::batch::{Batch, Part};
@@ -14,7 +14,7 @@ use model::clock::Timestamp;
 use model::ids::{AppId, Owner, TaskId};
 use model::limits;
 use model::statistics::is_asked;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::time::Duration;
 
 capability! {
@@ -84,7 +84,7 @@ pub enum CallbackMessage {
 }
 
 /// A message on a channel's queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BatchMessage {
     /// A batch to be sent.
@@ -96,6 +96,22 @@ pub enum BatchMessage {
         /// In whose name: of the task's app in this environment.
         environment: Environment,
     },
+}
+
+impl<'de> Deserialize<'de> for BatchMessage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Untagged {
+            DeliverV1(Box<Batch>),
+            ArrivalsV1 { task: TaskId, environment: Environment },
+        }
+
+        Ok(match tagged::read("kind", deserializer)? {
+            Untagged::DeliverV1(batch) => Self::DeliverV1(batch),
+            Untagged::ArrivalsV1 { task, environment } => Self::ArrivalsV1 { task, environment },
+        })
+    }
 }
 
 /// How often what SendMessageBatch reported as failed is sent again.
@@ -266,4 +282,89 @@ async fn send_call(store: &Store, queue: &str, entries: Vec<Entry>) -> Result<()
         }
     }
     Err(StoreError::Undone { operation: "SendMessageBatch", entries: pending.len(), attempts: ATTEMPTS })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::audience::Recipient;
+    use model::batch::BatchId;
+    use model::channel::{Address, DeviceAddress, Way};
+    use model::ids::{AccountId, DeviceToken, MobileAppId};
+    use model::message::{Message, PushMessage};
+
+    const DELIVER: &str = concat!(
+        r#"{"kind":"deliver_v1","id":{"task":7,"part":{"v":{"n":3}},"number":0},"owner":{"mobile":"demo"},"#,
+        r#""channel":"huawei","legs":["huawei"],"account":"A","accepted_ms":1000,"#,
+        r#""message":{"kind":"push","task":7,"notification":{"title":"T"}},"#,
+        r#""recipients":[{"s":9,"d":{"w":[{"c":"huawei","t":"K","b":2000}]}}],"attempt":1}"#
+    );
+    const ARRIVALS: &str = r#"{"kind":"arrivals_v1","task":7,"environment":"production"}"#;
+
+    fn deliver() -> BatchMessage {
+        let task = TaskId::new(7);
+        let bound = Timestamp::from_seconds(2);
+        let way = Way { channel: ChannelKind::Huawei, token: DeviceToken::new("K"), bound, badge: None };
+        let address = Address::Device(DeviceAddress { ways: vec![way], silent: false, hidden: false });
+        let notification = model::notification::Notification { title: "T".to_owned(), ..Default::default() };
+        BatchMessage::DeliverV1(Box::new(Batch {
+            id: BatchId { task, part: Part::Devices { shard: 3 }, number: 0 },
+            owner: Owner::Mobile(MobileAppId::parse("demo").unwrap()),
+            channel: ChannelKind::Huawei,
+            legs: vec![ChannelKind::Huawei],
+            account: AccountId::new("A"),
+            accepted_ms: Timestamp::from_seconds(1),
+            message: Message::Push(PushMessage { task, notification: Box::new(notification) }),
+            recipients: vec![Recipient { slot: 9, address, quota_uid: None }],
+            attempt: 1,
+            topic: None,
+            redriven: false,
+        }))
+    }
+
+    fn arrivals() -> BatchMessage {
+        BatchMessage::ArrivalsV1 { task: TaskId::new(7), environment: Environment::Production }
+    }
+
+    #[test]
+    fn messages_to_channels_are_read_as_they_are_written() {
+        for (message, wire) in [(deliver(), DELIVER), (arrivals(), ARRIVALS)] {
+            assert_eq!(serde_json::to_string(&message).unwrap(), wire);
+            assert_eq!(serde_json::from_str::<BatchMessage>(wire).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn the_kind_may_stand_anywhere() {
+        let last = |wire: &str| {
+            let (kind, rest) = wire.trim_matches(['{', '}']).split_once(',').unwrap();
+            format!("{{{rest},{kind}}}")
+        };
+        for (message, wire) in [(deliver(), DELIVER), (arrivals(), ARRIVALS)] {
+            let wire = last(wire);
+            assert!(!wire.starts_with(r#"{"kind"#), "{wire}");
+            assert_eq!(serde_json::from_str::<BatchMessage>(&wire).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let kinds = "unknown variant `deliver_v2`, expected `deliver_v1` or `arrivals_v1`";
+        for (text, problem) in [
+            (r#"{"kind":"deliver_v2","task":7}"#, kinds),
+            (r#"{"task":7,"kind":"deliver_v2"}"#, kinds),
+            (r#"{"task":7}"#, "missing field `kind`"),
+            ("{}", "missing field `kind`"),
+            (r#"{"kind":7}"#, "invalid type: integer `7`, expected variant identifier"),
+            (r#"{"kind":"arrivals_v1","task":7}"#, "missing field `environment`"),
+            (r#"{"task":7,"kind":"arrivals_v1"}"#, "missing field `environment`"),
+            (r#"{"kind":"arrivals_v1","task":"x"}"#, r#"invalid type: string "x", expected u64"#),
+            (r#""arrivals_v1""#, r#"invalid type: string "arrivals_v1", expected an object with `kind`"#),
+            (&DELIVER.replace(r#""s":9,"#, ""), "missing field `s`"),
+            (&DELIVER[..DELIVER.len() - 1], "EOF while parsing an object"),
+        ] {
+            let refusal = serde_json::from_str::<BatchMessage>(text).unwrap_err().to_string();
+            assert!(refusal.starts_with(problem), "{text}: {refusal}");
+        }
+    }
 }
