@@ -118,10 +118,14 @@ impl Line {
 
     /// The connection to where `uri` is: the one there is, or a new one, for which all wait that need it.
     async fn connection(&self, uri: &Uri) -> Result<Connection, LineError> {
-        let attempts = match self.usable(uri) {
-            Ok(connection) => return Ok(connection),
-            Err(attempts) => attempts,
-        };
+        match self.usable(uri) {
+            Ok(connection) => Ok(connection),
+            // In a box of its own: what connecting keeps while it waits is ten times the rest, and every request would carry it.
+            Err(attempts) => Box::pin(self.new_connection(uri, attempts)).await,
+        }
+    }
+
+    async fn new_connection(&self, uri: &Uri, attempts: u64) -> Result<Connection, LineError> {
         let _turn = self.connecting.lock().await;
         // Whoever had the turn before connected for all who waited, and failed for all of them.
         if let Ok(connection) = self.usable(uri) {
@@ -167,7 +171,8 @@ impl Line {
     }
 
     async fn connect(&self, uri: &Uri) -> Result<SendRequest<Full<Bytes>>, Box<dyn Error + Send + Sync>> {
-        let stream = self.connector.clone().call(uri.clone()).await?;
+        // hyper keeps room for all of a connection in each task that it starts for a request, so it had better be a pointer.
+        let stream = Box::new(self.connector.clone().call(uri.clone()).await?);
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_max_send_streams(FIRST_STREAMS)
