@@ -52,6 +52,15 @@ pub(super) struct Sent {
     ended: BTreeMap<State, usize>,
 }
 
+impl Sent {
+    /// Counts those that ended since the last time.
+    fn count(&mut self, delivery: &Delivery<'_>) {
+        for (state, count) in std::mem::take(&mut self.ended) {
+            delivery.count(state, count);
+        }
+    }
+}
+
 /// An address that the vendor calls dead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Dead {
@@ -150,6 +159,8 @@ pub(super) async fn send(
         probing = false;
     }
     drop(in_flight);
+    // Before anything that may fail: what is recorded by now is not counted again.
+    sent.count(delivery);
     let verdict = judge(delivery, &mut verdicts, &doubted).await?;
     for (turn, mut attempt) in doubted {
         match verdict {
@@ -164,9 +175,7 @@ pub(super) async fn send(
         sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
     }
     sent.untried.extend(waiting.flatten().cloned());
-    for (state, count) in &sent.ended {
-        delivery.count(*state, *count);
-    }
+    sent.count(delivery);
     for (outcome, count) in &tally {
         let dimensions = [("channel", batch.channel.as_str()), ("outcome", outcome)];
         delivery.context.metrics.count(Metric::Attempts, &dimensions, *count, delivery.now());

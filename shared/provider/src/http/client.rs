@@ -47,7 +47,7 @@ impl Default for HttpSettings {
     }
 }
 
-/// A pooling HTTP/1.1 and HTTP/2 client. Cheap to clone; clones share the pool. See the [module](super).
+/// An HTTP/1.1 and HTTP/2 client. Cheap to clone; clones share its connections. See the [module](super).
 #[derive(Clone)]
 pub struct HttpClient(Arc<Inner>);
 
