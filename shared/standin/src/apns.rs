@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use ring::signature::ECDSA_P256_SHA256_FIXED;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// Apple's service as one app sees it.
@@ -18,8 +19,15 @@ pub struct Apns {
     pub desk: Desk,
     bundle_id: String,
     key: Option<Key>,
-    /// The token that was shown last, and when it was issued (epoch s).
-    last_token: Mutex<Option<(String, i64)>>,
+    tokens: Mutex<Tokens>,
+}
+
+/// Tokens that were shown, with the time when each was issued (epoch s).
+#[derive(Debug, Default)]
+struct Tokens {
+    last: Option<(String, i64)>,
+    /// A signature that held holds again: callers show one token thousands of times, and two servers two of them in turns.
+    verified: HashMap<String, i64>,
 }
 
 /// An authentication key, as Apple knows it.
@@ -37,6 +45,8 @@ pub struct Key {
 const OLDEST_TOKEN_S: i64 = 3600;
 /// Another token that was issued sooner after the last is one too many.
 const LEAST_UPDATE_S: i64 = 20 * 60;
+/// Tokens that are remembered at a time.
+const MOST_VERIFIED: usize = 100;
 const MAX_PAYLOAD_BYTES: usize = 4096;
 const PUSH_TYPES: [&str; 9] =
     ["alert", "background", "voip", "location", "complication", "fileprovider", "mdm", "liveactivity", "pushtotalk"];
@@ -55,7 +65,7 @@ impl Apns {
     /// The service for the app `bundle_id`. With a `key`, callers show a token of it; without one, they have shown a client
     /// certificate in the handshake.
     pub fn new(bundle_id: &str, key: Option<Key>) -> Self {
-        Self { desk: Desk::default(), bundle_id: bundle_id.to_owned(), key, last_token: Mutex::default() }
+        Self { desk: Desk::default(), bundle_id: bundle_id.to_owned(), key, tokens: Mutex::default() }
     }
 
     /// Answers one request.
@@ -104,14 +114,18 @@ impl Apns {
         if token.is_empty() {
             return Err(refusal("MissingProviderToken"));
         }
-        let mut last = self.last_token.lock().unwrap_or_else(PoisonError::into_inner);
-        // A signature that held holds again: callers show one token thousands of times.
-        let known = last.as_ref().filter(|(known, _)| known == token).map(|(_, at)| *at);
-        let issued = known.or_else(|| {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let Tokens { last, verified: known } = &mut *tokens;
+        let issued = known.get(token).copied().or_else(|| {
             let jwt = verified(token, &ECDSA_P256_SHA256_FIXED, &key.public_key).filter(|jwt| {
                 jwt.header["alg"] == "ES256" && jwt.header["kid"] == *key.key_id && jwt.claims["iss"] == *key.team_id
             });
-            jwt.and_then(|jwt| jwt.claims["iat"].as_i64())
+            let issued = jwt.and_then(|jwt| jwt.claims["iat"].as_i64())?;
+            if known.len() >= MOST_VERIFIED {
+                known.clear();
+            }
+            known.insert(token.to_owned(), issued);
+            Some(issued)
         });
         let Some(issued) = issued.filter(|issued| *issued <= now_s + 60) else {
             return Err(refusal("InvalidProviderToken"));
@@ -125,6 +139,7 @@ impl Apns {
                 return Err(refusal("TooManyProviderTokenUpdates"));
             }
             Some((_, at)) if issued < *at => {}
+            Some((known, _)) if known == token => {}
             _ => *last = Some((token.to_owned(), issued)),
         }
         Ok(())
