@@ -10,12 +10,12 @@ use crate::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
 use crate::token::{Token, TokenHolder};
 use crate::vendor::{Ended, Push, Target, fault};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use model::certificate::ApnsCertificate;
 use model::clock::{Clock, Timestamp};
 use model::ids::DeviceToken;
 use model::outcome::Outcome;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Everything that the deliveries of one call share.
 pub(super) struct Sender<'a> {
@@ -26,8 +26,10 @@ pub(super) struct Sender<'a> {
     base_url: &'a str,
     push: &'a Push<'a, ApnsCertificate>,
     rendered: Rendered<'a>,
-    /// The generation of a token, and what it is as a header.
-    bearer: Mutex<Option<(u64, HeaderValue)>>,
+    /// The token to send with; none for a client certificate.
+    token: Option<Token>,
+    /// The headers that all devices share.
+    headers: HeaderMap,
 }
 
 /// Longest token that is sent. Apple's have 64 hexadecimal digits and may grow.
@@ -36,22 +38,25 @@ const MAX_TOKEN_DIGITS: usize = 256;
 const REASON_CHARS: usize = 60;
 
 impl<'a> Sender<'a> {
-    pub(super) fn new(
+    /// Makes ready what the deliveries share; fails for all of them at once.
+    pub(super) async fn new(
         tokens: &'a TokenHolder,
         clock: &'a Arc<dyn Clock>,
         lines: &'a Lines,
         push: &'a Push<'a, ApnsCertificate>,
     ) -> Result<Self, Ended> {
-        Ok(Self {
-            tokens,
-            clock: clock.as_ref(),
-            mint: Mint::of(push.certificate, Arc::clone(clock)),
-            http: lines.client(push.certificate),
-            base_url: lines.base_url(push.certificate),
-            push,
-            rendered: Rendered::of(push, clock.now())?,
-            bearer: Mutex::default(),
-        })
+        let mut rendered = Rendered::of(push, clock.now())?;
+        let mint = Mint::of(push.certificate, Arc::clone(clock));
+        let token = match &mint {
+            Some(mint) => Some(tokens.get(mint.key(), mint).await.map_err(|error| fault::of_token(&error))?),
+            None => None,
+        };
+        let mut headers = rendered.take_headers();
+        if let Some(bearer) = token.as_ref().and_then(bearer) {
+            headers.insert(header::AUTHORIZATION, bearer);
+        }
+        let (http, base_url) = (lines.client(push.certificate), lines.base_url(push.certificate));
+        Ok(Self { tokens, clock: clock.as_ref(), mint, http, base_url, push, rendered, token, headers })
     }
 
     /// Sends to one device. Repeats at once what a repeat cures: an expired token, a payload that Apple finds too large.
@@ -63,13 +68,9 @@ impl<'a> Sender<'a> {
         let Some(mut payload) = self.rendered.payload(badge) else {
             return Ended::with(Outcome::TooLarge, None, "PayloadTooLarge");
         };
-        let mut token = match self.token().await {
-            Ok(token) => token,
-            Err(ended) => return ended,
-        };
-        let (mut renewed, mut shrunk) = (false, false);
+        let (mut renewed, mut shrunk) = (None, false);
         loop {
-            let answered = match self.post(&target.token, token.as_ref(), payload.clone()).await {
+            let answered = match self.post(&target.token, renewed.as_ref(), payload.clone()).await {
                 Ok(answered) => answered,
                 // The path names the device, so the error as a whole is not for the log.
                 Err(error) => return self.log(fault::of_call(&error), &target.token, &error.cause()),
@@ -78,15 +79,12 @@ impl<'a> Sender<'a> {
                 return Ended::ok();
             }
             let refusal: Refusal = serde_json::from_slice(&answered.body).unwrap_or_default();
-            match (action_of(&refusal.reason).map(|(_, action)| action), &token) {
-                (Some(Action::RefreshToken), Some(refused)) if !renewed => {
-                    renewed = true;
-                    match self.renew(refused).await {
-                        Ok(fresh) => token = Some(fresh),
-                        Err(Some(ended)) => return ended,
-                        Err(None) => return self.read(&answered, &refusal, &target.token),
-                    }
-                }
+            match (action_of(&refusal.reason).map(|(_, action)| action), &self.token) {
+                (Some(Action::RefreshToken), Some(refused)) if renewed.is_none() => match self.renew(refused).await {
+                    Ok(fresh) => renewed = Some(fresh),
+                    Err(Some(ended)) => return ended,
+                    Err(None) => return self.read(&answered, &refusal, &target.token),
+                },
                 (Some(Action::Shrink), _) if !shrunk => {
                     shrunk = true;
                     match self.rendered.smaller(badge, payload.len()) {
@@ -104,12 +102,6 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// The token to send with; none for a client certificate.
-    async fn token(&self) -> Result<Option<Token>, Ended> {
-        let Some(mint) = &self.mint else { return Ok(None) };
-        self.tokens.get(mint.key(), mint).await.map(Some).map_err(|error| fault::of_token(&error))
-    }
-
     /// Another token in place of one that Apple calls expired. `Err(None)`: there is none, Apple's answer stands.
     async fn renew(&self, refused: &Token) -> Result<Token, Option<Ended>> {
         let Some(mint) = &self.mint else { return Err(None) };
@@ -123,38 +115,25 @@ impl<'a> Sender<'a> {
         renewed.map_err(|error| Some(fault::of_token(&error)))
     }
 
+    /// Sends to one device, with the token of all or a `renewed` one.
     async fn post(
         &self,
         device: &DeviceToken,
-        token: Option<&Token>,
+        renewed: Option<&Token>,
         payload: Bytes,
     ) -> Result<HttpResponse, HttpError> {
         let url = [self.base_url, "/3/device/", device.as_str()].concat();
-        let headers = self.rendered.headers();
+        let headers = self.headers.clone();
         let mut request = HttpRequest { method: Method::POST, url, headers, body: payload };
         let id = delivery_id(self.rendered.task(), device);
         // Hexadecimal digits and hyphens, and base64 with dots: both are always header values.
         if let Ok(id) = HeaderValue::try_from(id) {
             request.headers.insert(HeaderName::from_static("apns-id"), id);
         }
-        if let Some(bearer) = token.and_then(|token| self.bearer(token)) {
+        if let Some(bearer) = renewed.and_then(bearer) {
             request.headers.insert(header::AUTHORIZATION, bearer);
         }
         self.http.send(request).await
-    }
-
-    /// A token as a header, made once for all that send with it.
-    fn bearer(&self, token: &Token) -> Option<HeaderValue> {
-        let mut made = self.bearer.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((generation, bearer)) = &*made
-            && *generation == token.generation
-        {
-            return Some(bearer.clone());
-        }
-        let mut bearer = HeaderValue::try_from(format!("bearer {}", token.value.expose())).ok()?;
-        bearer.set_sensitive(true);
-        *made = Some((token.generation, bearer.clone()));
-        Some(bearer)
     }
 
     fn read(&self, answered: &HttpResponse, refusal: &Refusal, device: &DeviceToken) -> Ended {
@@ -177,6 +156,13 @@ impl<'a> Sender<'a> {
         }
         ended
     }
+}
+
+/// A token as a header.
+fn bearer(token: &Token) -> Option<HeaderValue> {
+    let mut bearer = HeaderValue::try_from(format!("bearer {}", token.value.expose())).ok()?;
+    bearer.set_sensitive(true);
+    Some(bearer)
 }
 
 /// Whether `token` can be Apple's name for a device: tokens come from devices and go into a path.

@@ -19,7 +19,7 @@ mod tests;
 
 use crate::channel::ChannelLimits;
 use crate::token::{Refresh, TokenError, TokenHolder};
-use crate::vendor::chunks::in_chunks;
+use crate::vendor::chunks::one_by_one;
 use crate::vendor::{Ended, Push, guard};
 use client::Sender;
 use jwt::Mint;
@@ -60,16 +60,12 @@ impl Apns {
     /// Once Apple refuses the certificate, the rest is not sent. When Apple calls most of many tokens unknown, the
     /// certificate is blamed and no token.
     pub async fn send(&self, push: Push<'_, ApnsCertificate>) -> Vec<Ended> {
-        let sender = match Sender::new(&self.tokens, &self.clock, &self.lines, &push) {
+        let sender = match Sender::new(&self.tokens, &self.clock, &self.lines, &push).await {
             Ok(sender) => sender,
             Err(ended) => return ended.times(push.targets.len()),
         };
         let sender = &sender;
-        let mut ended = in_chunks(push.targets, REQUESTS, push.until, |chunk| {
-            let target = chunk[0];
-            Box::pin(async move { vec![sender.deliver(target).await] })
-        })
-        .await;
+        let mut ended = one_by_one(push.targets, REQUESTS, push.until, |target| Box::pin(sender.deliver(target))).await;
         guard::judge(&mut ended);
         ended
     }

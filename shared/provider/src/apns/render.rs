@@ -4,6 +4,7 @@
 
 use super::settings::MAX_PAYLOAD_BYTES;
 use super::wire::{Alert, Aps, Payload};
+use crate::http::USER_AGENT;
 use crate::vendor::{Ended, Push};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -50,9 +51,10 @@ impl<'a> Rendered<'a> {
         &self.task
     }
 
-    /// The headers that all devices share.
-    pub(super) fn headers(&self) -> HeaderMap {
-        self.headers.clone()
+    /// The headers that all devices share, with a place for those that differ: another one that is put into a copy would
+    /// move all the others.
+    pub(super) fn take_headers(&mut self) -> HeaderMap {
+        std::mem::take(&mut self.headers)
     }
 
     /// The payload for a device with this badge; `None` when it cannot be made to fit.
@@ -116,8 +118,11 @@ fn headers(message: &Notification, certificate: &ApnsCertificate, now: Timestamp
     let topic = HeaderValue::from_str(&certificate.bundle_id);
     let topic = topic.map_err(|_| refused(Outcome::Config, "BadTopic"))?;
     let expiration = HeaderValue::from(message.end(now).seconds().max(0));
-    // With room for the id and the token of each.
     let mut headers = HeaderMap::with_capacity(10);
+    for name in [HeaderName::from_static("apns-id"), header::CONTENT_LENGTH] {
+        headers.insert(name, HeaderValue::from_static("0"));
+    }
+    headers.insert(header::USER_AGENT, USER_AGENT);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(HeaderName::from_static("apns-topic"), topic);
     headers.insert(HeaderName::from_static("apns-push-type"), HeaderValue::from_static(push_type));

@@ -38,12 +38,8 @@ pub const LIMITS: ChannelLimits = ChannelLimits {
     calls_in_flight: NonZeroUsize::new(10).unwrap(),
     recognises_repeats: false,
 };
-/// The requests of one call.
-pub const REQUESTS: ChannelLimits = ChannelLimits {
-    recipients_per_call: NonZeroUsize::MIN,
-    calls_in_flight: NonZeroUsize::new(100).unwrap(),
-    recognises_repeats: false,
-};
+/// The requests of one call that are under way at a time.
+pub const REQUESTS: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 
 /// How old a token gets before it is replaced. Apple refuses one that is older than an hour and a key that signs more than
 /// once in 20 minutes ("Establishing a token-based connection to APNs", read 2026-08).

@@ -17,7 +17,7 @@ mod tests;
 use crate::channel::ChannelLimits;
 use crate::http::{HttpClient, HttpSettings, Trust};
 use crate::token::{Refresh, TokenError, TokenHolder};
-use crate::vendor::chunks::in_chunks;
+use crate::vendor::chunks::one_by_one;
 use crate::vendor::{Ended, Push, fault, guard};
 use client::Sender;
 use model::certificate::FcmCertificate;
@@ -80,11 +80,7 @@ impl Fcm {
             account: &push.certificate.id,
             rendered: Rendered::of(&push, self.clock.now()),
         };
-        let mut ended = in_chunks(push.targets, REQUESTS, push.until, |chunk| {
-            let target = chunk[0];
-            Box::pin(async move { vec![sender.deliver(target).await] })
-        })
-        .await;
+        let mut ended = one_by_one(push.targets, REQUESTS, push.until, |target| Box::pin(sender.deliver(target))).await;
         for one in ended.iter_mut().filter(|one| one.reason == fault::CUT_OFF) {
             one.attempt.outcome = fault::later(Some(TIMEOUT_WAIT));
         }

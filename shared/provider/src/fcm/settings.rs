@@ -45,12 +45,8 @@ pub const LIMITS: ChannelLimits = ChannelLimits {
     calls_in_flight: NonZeroUsize::new(10).unwrap(),
     recognises_repeats: false,
 };
-/// The requests of one call.
-pub const REQUESTS: ChannelLimits = ChannelLimits {
-    recipients_per_call: NonZeroUsize::MIN,
-    calls_in_flight: NonZeroUsize::new(100).unwrap(),
-    recognises_repeats: false,
-};
+/// The requests of one call that are under way at a time.
+pub const REQUESTS: NonZeroUsize = NonZeroUsize::new(100).unwrap();
 
 /// The wait after 429 without `Retry-After` ("Best practices when sending FCM messages at scale", read 2026-08).
 pub const QUOTA_WAIT: Duration = Duration::from_secs(60);

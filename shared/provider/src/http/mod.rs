@@ -34,6 +34,7 @@ mod trust;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use client::USER_AGENT;
 pub use client::{HttpClient, HttpSettings};
 pub use error::{HttpError, Refusal};
 pub use request::{HttpRequest, HttpResponse, redacted};

@@ -45,13 +45,8 @@ impl HttpRequest {
 
     /// Method and URL without query: what may be logged.
     pub fn redacted(&self) -> String {
-        named(&self.method, &self.url)
+        format!("{} {}", self.method, redacted(&self.url))
     }
-}
-
-/// What errors and logs call a request: method and URL without query.
-pub(super) fn named(method: &Method, url: &str) -> String {
-    format!("{method} {}", redacted(url))
 }
 
 impl fmt::Debug for HttpRequest {

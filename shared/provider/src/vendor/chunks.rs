@@ -4,8 +4,11 @@ use super::{Ended, Target, fault};
 use crate::channel::ChannelLimits;
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use model::outcome::Outcome;
+use std::future::Future;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -46,46 +49,103 @@ pub(crate) async fn in_chunks<'a>(
     let targets: Vec<&Target> = targets.into_iter().collect();
     let sound: Vec<&Target> = targets.iter().copied().filter(|target| is_sound(target.token.as_str())).collect();
     let shut = OnceLock::new();
-    let calls: Vec<_> = (sound.chunks(limits.recipients_per_call.get()))
-        .map(|chunk| unless_shut(&shut, until, chunk.len(), send(chunk)))
-        .collect();
-    let answered: Vec<Vec<Ended>> = futures::stream::iter(calls).buffered(limits.calls_in_flight.get()).collect().await;
-    let mut answered = answered.into_iter().flatten();
+    let chunks = sound.chunks(limits.recipients_per_call.get());
+    let calls: Vec<_> = chunks.clone().map(|chunk| unless_shut(&shut, chunk.len(), send(chunk))).collect();
+    let answered = run(calls.into_iter(), limits.calls_in_flight, until).await;
+    let mut answered = chunks.zip(answered).flat_map(|(chunk, answer)| match answer {
+        Ok(ended) => ended,
+        Err(without) => without.times(chunk.len()),
+    });
     if sound.len() == targets.len() {
         return answered.collect();
     }
-    let malformed = Ended::with(Outcome::Invalid, None, "malformed_token");
     let mut of = |target: &Target| if is_sound(target.token.as_str()) { answered.next() } else { None };
-    targets.into_iter().map(|target| of(target).unwrap_or_else(|| malformed.clone())).collect()
+    targets.into_iter().map(|target| of(target).unwrap_or(MALFORMED)).collect()
 }
 
-/// One call, unless the account is shut by now, or time is up. A future does nothing before it is polled, so `call` is not
-/// sent then.
-async fn unless_shut(
-    shut: &OnceLock<Ended>,
+/// As [`in_chunks`], for vendors whose calls name one target: `in_flight` of them at a time.
+pub(crate) async fn one_by_one<'a>(
+    targets: &'a [Target],
+    in_flight: NonZeroUsize,
     until: Instant,
-    targets: usize,
-    call: BoxFuture<'_, Vec<Ended>>,
+    send: impl Fn(&'a Target) -> BoxFuture<'a, Ended>,
 ) -> Vec<Ended> {
+    let shut = &OnceLock::new();
+    let calls = targets.iter().map(|target| {
+        let call = send(target);
+        async move {
+            if !is_sound(target.token.as_str()) {
+                return MALFORMED;
+            }
+            if let Some(ended) = shut.get() {
+                return Ended::clone(ended);
+            }
+            let ended = call.await;
+            if shuts(&ended) {
+                let _ = shut.set(ended.clone());
+            }
+            ended
+        }
+    });
+    run(calls, in_flight, until).await.into_iter().map(|(Ok(ended) | Err(ended))| ended).collect()
+}
+
+/// Runs `calls`, so many at a time, until time is up. What each answered, in order; or how it ended without an answer: it
+/// was cut off, or did not begin.
+async fn run<F: Future>(
+    calls: impl ExactSizeIterator<Item = F>,
+    in_flight: NonZeroUsize,
+    until: Instant,
+) -> Vec<Result<F::Output, Ended>> {
+    let mut answers: Vec<Option<F::Output>> = std::iter::repeat_with(|| None).take(calls.len()).collect();
+    let mut calls = calls.enumerate();
+    let (mut under_way, mut begun) = (FuturesUnordered::new(), 0);
+    // One alarm for all of them: one for each would cost more than all that is done here.
+    let mut alarm = pin!(tokio::time::sleep_until(until.into()));
+    loop {
+        while under_way.len() < in_flight.get()
+            && Instant::now() < until
+            && let Some((place, call)) = calls.next()
+        {
+            under_way.push(async move { (place, call.await) });
+            begun += 1;
+        }
+        tokio::select! {
+            biased;
+            answer = under_way.next() => match answer {
+                Some((place, answer)) => answers[place] = Some(answer),
+                None => break,
+            },
+            () = &mut alarm => break,
+        }
+    }
+    let without = |place| if place < begun { fault::cut_off() } else { fault::not_begun() };
+    answers.into_iter().zip(0..).map(|(answer, place)| answer.ok_or_else(|| without(place))).collect()
+}
+
+/// One call, unless the account is shut by now. A future does nothing before it is polled, so `call` is not sent then.
+async fn unless_shut(shut: &OnceLock<Ended>, targets: usize, call: BoxFuture<'_, Vec<Ended>>) -> Vec<Ended> {
     if let Some(ended) = shut.get() {
         return ended.clone().times(targets);
     }
-    if Instant::now() >= until {
-        return fault::not_begun().times(targets);
-    }
-    let Ok(ended) = tokio::time::timeout_at(until.into(), call).await else {
-        return fault::cut_off().times(targets);
-    };
+    let ended = call.await;
     debug_assert_eq!(ended.len(), targets, "one end per target");
     if let Some(first) = ended.first()
-        && matches!(first.attempt.outcome, Outcome::Quota { .. } | Outcome::Config)
-        && !first.doubtful
+        && shuts(first)
         && ended.iter().all(|one| one == first)
     {
         let _ = shut.set(first.clone());
     }
     ended
 }
+
+/// Whether a call that ended like this shows that the account is shut.
+const fn shuts(ended: &Ended) -> bool {
+    matches!(ended.attempt.outcome, Outcome::Quota { .. } | Outcome::Config) && !ended.doubtful
+}
+
+/// Of a token that cannot be one.
+const MALFORMED: Ended = Ended::with(Outcome::Invalid, None, "malformed_token");
 
 /// Whether `token` can be a vendor's name for a device at all.
 ///
