@@ -162,12 +162,12 @@ pub(super) async fn test(call: Call<'_>, test: TestPush) -> Result<PushOutcome, 
     let bound = call.context.clock.now();
     let way = Way { channel: provider.channel(), token: DeviceToken::new(token), bound, badge: None };
     let address = Address::Device(DeviceAddress { ways: vec![way], silent: false, hidden: false });
-    let recipients = [Recipient { slot: 0, address, quota_uid: None }];
+    let recipient = Recipient { slot: 0, address, quota_uid: None };
     let credentials =
         Credentials::Phone(PhoneCredentials { certificate: account.certificate, receipt: None, lists: None });
     let channel = call.context.channels().channel(provider.channel());
     let until = Instant::now() + TEST_TIME;
-    let call = ChannelCall { message: &message, recipients: &recipients, credentials: &credentials, until };
+    let call = ChannelCall { message: &message, recipients: &[&recipient], credentials: &credentials, until };
     let attempts = channel.send(call).await;
     let outcome = attempts.first().map_or("retry", |attempt| attempt.outcome.label());
     let vendor_code = attempts.first().and_then(|attempt| attempt.vendor_code);

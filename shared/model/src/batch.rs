@@ -108,16 +108,16 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The first leg of `recipient` from number `from` (counted from 0) on: its number, its channel, and the address there.
+    /// The first leg of `recipient` from number `from` (counted from 0) on: its number and its channel.
     /// `None` when there is no further one.
     ///
     /// A number stands for the same channel for everybody, so a record says by itself who was sent what. A device is not
     /// on the legs for which it has no way.
-    pub fn leg<'a>(&self, recipient: &'a Recipient, from: u8) -> Option<(u8, ChannelKind, &'a Address)> {
+    pub fn leg(&self, recipient: &Recipient, from: u8) -> Option<(u8, ChannelKind)> {
         let address = &recipient.address;
         let leads = |channel| !matches!(address, Address::Device(_)) || address.way(channel).is_some();
         let mut legs = self.legs.iter().zip(0u8..).skip(usize::from(from));
-        legs.find(|(channel, _)| leads(**channel)).map(|(&channel, leg)| (leg, channel, address))
+        legs.find(|(channel, _)| leads(**channel)).map(|(&channel, leg)| (leg, channel))
     }
 }
 

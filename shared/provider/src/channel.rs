@@ -60,7 +60,7 @@ pub struct Call<'a> {
     /// What is sent.
     pub message: &'a Message,
     /// To whom.
-    pub recipients: &'a [Recipient],
+    pub recipients: &'a [&'a Recipient],
     /// In whose name.
     pub credentials: &'a Credentials,
     /// When the caller stops waiting. A channel that makes several calls to a vendor that recognises no repeats ends each of

@@ -50,11 +50,11 @@ pub(in crate::admin) async fn test(call: Call<'_>, test: TestMessage) -> Result<
         sent_ms: now,
         url: call.base_url()?,
     });
-    let recipients = [Recipient { slot: 0, address: Address::Wechat(OpenId::new(openid)), quota_uid: None }];
+    let recipient = Recipient { slot: 0, address: Address::Wechat(OpenId::new(openid)), quota_uid: None };
     let credentials = Credentials::Wechat(account);
     let channel = call.context.channels().channel(ChannelKind::WechatTemplate);
     let until = Instant::now() + TEST_TIME;
-    let call = ChannelCall { message: &message, recipients: &recipients, credentials: &credentials, until };
+    let call = ChannelCall { message: &message, recipients: &[&recipient], credentials: &credentials, until };
     let attempts = channel.send(call).await;
     let outcome = attempts.first().map_or("retry", |attempt| attempt.outcome.label());
     let vendor_code = attempts.first().and_then(|attempt| attempt.vendor_code);

@@ -6,23 +6,21 @@ use model::channel::ChannelKind;
 use model::record::BatchRecord;
 
 /// The unserved recipients of a batch, as one copy of it sees them.
-pub(super) struct Legs {
+pub(super) struct Legs<'a> {
     /// Those whose turn on this copy's channel it is.
-    pub(super) here: Vec<Turn>,
+    pub(super) here: Vec<Turn<'a>>,
     /// Those who are on another channel.
     pub(super) elsewhere: Vec<Away>,
 }
 
 /// A recipient on this copy's channel.
-#[derive(Debug, Clone)]
-pub(super) struct Turn {
-    /// The recipient, under the address of this leg.
-    pub(super) recipient: Recipient,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn<'a> {
+    /// The recipient.
+    pub(super) recipient: &'a Recipient,
     /// On which of its legs it is.
     pub(super) leg: u8,
-    /// Another leg can follow.
-    pub(super) further: bool,
-    /// Which one that is, and its channel.
+    /// The leg that can follow, and its channel.
     pub(super) next: Option<(u8, ChannelKind)>,
 }
 
@@ -37,17 +35,16 @@ pub(super) struct Away {
     pub(super) channel: ChannelKind,
 }
 
-impl Legs {
+impl<'a> Legs<'a> {
     /// Sorts the recipients of `batch` by what `record` says of them.
-    pub(super) fn new(batch: &Batch, record: &BatchRecord) -> Self {
+    pub(super) fn new(batch: &'a Batch, record: &BatchRecord) -> Self {
         let mut legs = Self { here: Vec::new(), elsewhere: Vec::new() };
         for recipient in batch.recipients.iter().filter(|recipient| !record.is_final(recipient.slot)) {
             // A record that has passed the last leg can only be another version's; who is there is done with.
-            let Some((leg, channel, address)) = batch.leg(recipient, record.leg(recipient.slot)) else { continue };
+            let Some((leg, channel)) = batch.leg(recipient, record.leg(recipient.slot)) else { continue };
             if channel == batch.channel {
-                let next = batch.leg(recipient, leg.saturating_add(1)).map(|(leg, channel, _)| (leg, channel));
-                let recipient = Recipient { address: address.clone(), ..recipient.clone() };
-                legs.here.push(Turn { recipient, leg, further: next.is_some(), next });
+                let next = batch.leg(recipient, leg.saturating_add(1));
+                legs.here.push(Turn { recipient, leg, next });
             } else {
                 legs.elsewhere.push(Away { slot: recipient.slot, leg, channel });
             }
@@ -61,7 +58,12 @@ impl Legs {
     }
 }
 
-impl Turn {
+impl Turn<'_> {
+    /// Whether another leg can follow.
+    pub(super) const fn has_further(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// The recipient on its next leg.
     pub(super) fn onward(&self) -> Option<Away> {
         self.next.map(|(leg, channel)| Away { slot: self.recipient.slot, leg, channel })
@@ -107,14 +109,15 @@ mod tests {
         record.merge(BTreeMap::from(entries), false);
         let slots = |turns: &[Turn]| turns.iter().map(|turn| (turn.recipient.slot, turn.leg)).collect::<Vec<_>>();
 
-        let first = Legs::new(&batch(ChannelKind::WechatCustom), &record);
+        let [custom, template] = [ChannelKind::WechatCustom, ChannelKind::WechatTemplate].map(batch);
+        let first = Legs::new(&custom, &record);
         assert_eq!(slots(&first.here), [(2, 0), (3, 0)]);
-        assert!(first.here.iter().all(|turn| turn.further));
+        assert!(first.here.iter().all(|turn| turn.has_further()));
         assert_eq!(first.elsewhere, [Away { slot: 1, leg: 1, channel: ChannelKind::WechatTemplate }]);
 
-        let second = Legs::new(&batch(ChannelKind::WechatTemplate), &record);
+        let second = Legs::new(&template, &record);
         assert_eq!(slots(&second.here), [(1, 1)]);
-        assert!(!second.here[0].further, "nothing follows the last leg");
+        assert!(!second.here[0].has_further(), "nothing follows the last leg");
         assert_eq!(second.elsewhere.len(), 2);
         assert!(!second.everybody_is_served());
     }

@@ -61,7 +61,7 @@ impl<'a> Showing<'a> {
     }
 
     /// Sends the message to `recipients` by `until`; one attempt each, in the same order.
-    pub(super) async fn send(&self, channel: &dyn Channel, recipients: &[Recipient], until: Instant) -> Vec<Attempt> {
+    pub(super) async fn send(&self, channel: &dyn Channel, recipients: &[&Recipient], until: Instant) -> Vec<Attempt> {
         let (id, message) = match self.ready(None).await {
             Ok(ready) => ready,
             Err(attempt) => return vec![attempt; recipients.len()],
@@ -71,12 +71,8 @@ impl<'a> Showing<'a> {
         let stale = |attempt: &Attempt| attempt.vendor_code == Some(UNKNOWN_MEDIA);
         let Some(id) = id.filter(|_| attempts.iter().any(stale)) else { return attempts };
         info!(batch.id = %self.delivery.batch.id, "WeChat does not know its id of what the message shows any more");
-        let again: Vec<Recipient> = recipients
-            .iter()
-            .zip(&attempts)
-            .filter(|(_, attempt)| stale(attempt))
-            .map(|(one, _)| one.clone())
-            .collect();
+        let again: Vec<&Recipient> =
+            recipients.iter().zip(&attempts).filter(|(_, attempt)| stale(attempt)).map(|(one, _)| *one).collect();
         let mut renewed = match self.ready(Some(&id)).await {
             Ok((_, message)) => channel.send(Call { message: &message, recipients: &again, credentials, until }).await,
             Err(attempt) => vec![attempt; again.len()],

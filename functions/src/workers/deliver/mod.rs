@@ -166,7 +166,7 @@ impl Delivery<'_> {
             return self.keep_back(begin).await;
         }
         let (resting, pending): (Vec<_>, Vec<_>) =
-            legs.here.iter().cloned().partition(|turn| kept.rests_until(turn.recipient.slot) > now);
+            legs.here.iter().copied().partition(|turn| kept.rests_until(turn.recipient.slot) > now);
         let rest = resting.iter().map(|turn| kept.rests_until(turn.recipient.slot)).min();
         if pending.is_empty() {
             return match rest {
@@ -263,7 +263,7 @@ impl Delivery<'_> {
         self.batch.accepted_ms.plus(TASK_RETENTION)
     }
 
-    async fn expire(&self, mut recorder: Recorder, legs: &Legs) -> Result<(), WorkerError> {
+    async fn expire(&self, mut recorder: Recorder, legs: &Legs<'_>) -> Result<(), WorkerError> {
         let unserved = legs.here.iter().map(|turn| (turn.recipient.slot, turn.leg));
         let elsewhere = legs.elsewhere.iter().map(|away| (away.slot, away.leg));
         let mut count = 0;
@@ -312,8 +312,8 @@ impl Delivery<'_> {
     async fn finish(
         &self,
         mut recorder: Recorder,
-        mut sent: Sent,
-        legs: &Legs,
+        mut sent: Sent<'_>,
+        legs: &Legs<'_>,
         rest: Option<Timestamp>,
         probing: bool,
         claim: Claim,
@@ -322,7 +322,7 @@ impl Delivery<'_> {
         if let Some(breaker) = sent.breaker.as_ref().filter(|breaker| !breaker.whole_account) {
             // The others need not wait for the operator where they have another leg.
             let skipped = recorder.skip(&sent.untried, breaker.vendor_code);
-            sent.untried.retain(|turn| !turn.further);
+            sent.untried.retain(|turn| !turn.has_further());
             sent.passed.extend(skipped);
         }
         let again = rests(&sent.again, now);
@@ -362,17 +362,17 @@ impl Delivery<'_> {
     }
 
     /// Those who may be reached, and those for whom this leg is known to be closed while another one can follow.
-    async fn hopeless(&self, pending: Vec<Turn>) -> (Vec<Turn>, Vec<Turn>) {
-        if self.batch.channel != ChannelKind::WechatCustom || !pending.iter().any(|turn| turn.further) {
+    async fn hopeless<'b>(&self, pending: Vec<Turn<'b>>) -> (Vec<Turn<'b>>, Vec<Turn<'b>>) {
+        if self.batch.channel != ChannelKind::WechatCustom || !pending.iter().any(Turn::has_further) {
             return (pending, Vec::new());
         }
-        let openids: Vec<OpenId> = (pending.iter().filter(|turn| turn.further))
+        let openids: Vec<OpenId> = (pending.iter().filter(|turn| turn.has_further()))
             .filter_map(|turn| turn.recipient.address.openid().cloned())
             .collect();
         let openids: Vec<&OpenId> = openids.iter().collect();
         match self.store.windows.closed(&self.batch.account, &openids, self.now()).await {
             Ok(closed) => pending.into_iter().partition(|turn| {
-                !turn.further || !turn.recipient.address.openid().is_some_and(|openid| closed.contains(openid))
+                !turn.has_further() || !turn.recipient.address.openid().is_some_and(|openid| closed.contains(openid))
             }),
             Err(error) => {
                 // Tolerated: it only saves calls.
@@ -386,9 +386,9 @@ impl Delivery<'_> {
     async fn hold(
         &self,
         mut recorder: Recorder,
-        legs: &Legs,
+        legs: &Legs<'_>,
         skipped: Vec<Away>,
-        pending: Vec<Turn>,
+        pending: Vec<Turn<'_>>,
         until: Timestamp,
     ) -> Result<(), WorkerError> {
         let waiting = legs.here.len() > skipped.len();
@@ -440,7 +440,7 @@ impl Delivery<'_> {
         Ok(self.store.claims.free(self.batch.id, self.batch.channel, &holder).await?)
     }
 
-    async fn act_on_breaker(&self, sent: &Sent, probing: bool, now: Timestamp) -> Result<(), WorkerError> {
+    async fn act_on_breaker(&self, sent: &Sent<'_>, probing: bool, now: Timestamp) -> Result<(), WorkerError> {
         let (account, channel) = (&self.batch.account, self.batch.channel);
         match &sent.breaker {
             Some(breaker) => {
@@ -523,7 +523,7 @@ impl Delivery<'_> {
     }
 
     /// Topic messages are carried over to the daily counters of the followers whose turn it is.
-    async fn carry_over_quotas(&self, counted: &[Recipient]) {
+    async fn carry_over_quotas(&self, counted: &[&Recipient]) {
         let Some(topic) = self.batch.topic else { return };
         let limit = self.context.config.daily_limit;
         let day: Day = self.batch.accepted_ms.beijing_day();

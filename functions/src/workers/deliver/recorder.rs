@@ -21,12 +21,22 @@ pub(super) struct Recorder {
     expires: Timestamp,
     entries: BTreeMap<u64, Entry>,
     since: Option<Timestamp>,
+    /// With fewer entries it is not looked whether a segment is full.
+    look_at: usize,
     left_out: Vec<(u64, u8)>,
 }
 
 impl Recorder {
     pub(super) fn new(writer: RecordWriter, batch: BatchId, expires: Timestamp) -> Self {
-        Self { writer, batch, expires, entries: BTreeMap::new(), since: None, left_out: Vec::new() }
+        Self {
+            writer,
+            batch,
+            expires,
+            entries: BTreeMap::new(),
+            since: None,
+            look_at: SEGMENT_ENTRIES_AT_LEAST + 1,
+            left_out: Vec::new(),
+        }
     }
 
     /// These, on these legs, get nothing any more if the batch is closed now.
@@ -41,7 +51,7 @@ impl Recorder {
 
     /// Notes that those of `turns` who have another leg go on to it without a try of this one, for the reason that the
     /// vendor gave others. Answers where they are then.
-    pub(super) fn skip(&mut self, turns: &[Turn], vendor_code: Option<i32>) -> Vec<Away> {
+    pub(super) fn skip(&mut self, turns: &[Turn<'_>], vendor_code: Option<i32>) -> Vec<Away> {
         let onward = turns.iter().filter_map(|turn| turn.onward().map(|away| (turn, away)));
         onward
             .map(|(turn, away)| {
@@ -59,13 +69,17 @@ impl Recorder {
     pub(super) async fn write_when_due(&mut self, now: Timestamp) {
         let since = *self.since.get_or_insert(now);
         let waited = !self.entries.is_empty() && now.since(since) >= WRITE_AFTER;
-        let written = if waited { self.write(false, None, now).await } else { self.write_full(None, now).await };
+        let written = match (waited, self.entries.len() >= self.look_at) {
+            (true, _) => self.write(false, None, now).await,
+            (false, true) => self.write_full(None, now).await,
+            (false, false) => Ok(()),
+        };
         if let Err(error) = written {
             warn!(batch.id = %self.batch, cause = causes(&error), "a segment could not be written yet");
         }
     }
 
-    /// Whether the entries fill a write unit.
+    /// Whether the entries fill a write unit. It takes encoding all of them to know.
     fn is_full(&self) -> bool {
         self.entries.len() > SEGMENT_ENTRIES_AT_LEAST && encode(&self.entries).len() > SEGMENT_BYTES
     }
@@ -98,6 +112,7 @@ impl Recorder {
                 return written;
             }
         }
+        self.look_at = self.entries.len() + SEGMENT_ENTRIES_AT_LEAST;
         Ok(())
     }
 

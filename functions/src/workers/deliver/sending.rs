@@ -32,17 +32,17 @@ const LAST_MARGIN: Duration = Duration::from_secs(4);
 
 /// What came of sending.
 #[derive(Default)]
-pub(super) struct Sent {
+pub(super) struct Sent<'a> {
     /// To be tried again.
     pub(super) again: Vec<Again>,
     /// Not tried: time was up, or the breaker opened.
-    pub(super) untried: Vec<Turn>,
+    pub(super) untried: Vec<Turn<'a>>,
     /// Over on this leg, and where they are now.
     pub(super) passed: Vec<Away>,
     /// Whose address is dead beyond doubt.
     pub(super) invalid: Vec<Dead>,
     /// Accepted by the vendor and due for a step of their daily counter.
-    pub(super) counted: Vec<Recipient>,
+    pub(super) counted: Vec<&'a Recipient>,
     /// The breaker is to be opened.
     pub(super) breaker: Option<Trip>,
     /// Some answer showed that the vendor acts for the account.
@@ -52,7 +52,7 @@ pub(super) struct Sent {
     ended: BTreeMap<State, usize>,
 }
 
-impl Sent {
+impl Sent<'_> {
     /// Counts those that ended since the last time.
     fn count(&mut self, delivery: &Delivery<'_>) {
         for (state, count) in std::mem::take(&mut self.ended) {
@@ -98,15 +98,15 @@ impl Again {
 /// Sends to `pending`, noting what is final in `recorder` as it comes in.
 ///
 /// A probe makes one call first, and the others only when that went through.
-pub(super) async fn send(
+pub(super) async fn send<'a>(
     delivery: &Delivery<'_>,
     invocation: &Invocation,
     showing: &Showing<'_>,
     permits: Arc<Semaphore>,
     recorder: &mut Recorder,
-    pending: &[Turn],
+    pending: &[Turn<'a>],
     probing: bool,
-) -> Result<Sent, WorkerError> {
+) -> Result<Sent<'a>, WorkerError> {
     let batch = &delivery.batch;
     let channel = delivery.context.channels().channel(batch.channel);
     let limits = channel.limits();
@@ -125,7 +125,7 @@ pub(super) async fn send(
             let Some(turns) = waiting.next() else { break };
             let permits = permits.clone();
             in_flight.push(async move {
-                let recipients: Vec<Recipient> = turns.iter().map(|turn| turn.recipient.clone()).collect();
+                let recipients: Vec<&Recipient> = turns.iter().map(|turn| turn.recipient).collect();
                 let wait = tokio::time::timeout(invocation.left(MARGIN), permits.acquire_owned());
                 // The semaphore is never closed; were it, the call would go out all the same.
                 let Ok(_permit) = wait.await else { return (turns, None) };
@@ -147,9 +147,9 @@ pub(super) async fn send(
             *tally.entry(attempt.outcome.label()).or_default() += 1;
             verdicts.note(&attempt.outcome, attempt.doubtful);
             if is_doubted(&attempt) {
-                doubted.push((turn, attempt));
+                doubted.push((*turn, attempt));
             } else {
-                sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
+                sort(delivery, recorder, &mut sent, *turn, &attempt, jitter);
             }
         }
         recorder.write_when_due(delivery.now()).await;
@@ -174,7 +174,7 @@ pub(super) async fn send(
         }
         sort(delivery, recorder, &mut sent, turn, &attempt, jitter);
     }
-    sent.untried.extend(waiting.flatten().cloned());
+    sent.untried.extend(waiting.flatten());
     sent.count(delivery);
     for (outcome, count) in &tally {
         let dimensions = [("channel", batch.channel.as_str()), ("outcome", outcome)];
@@ -211,7 +211,7 @@ fn is_doubted(attempt: &Attempt) -> bool {
 async fn judge(
     delivery: &Delivery<'_>,
     verdicts: &mut guard::Tally,
-    doubted: &[(&Turn, Attempt)],
+    doubted: &[(Turn<'_>, Attempt)],
 ) -> Result<Verdict, WorkerError> {
     if doubted.is_empty() {
         return Ok(Verdict::Unknown);
@@ -240,7 +240,7 @@ async fn judge(
 }
 
 /// What a batch comes to whose account does not exist (any more).
-pub(super) fn unknown_account(delivery: &Delivery<'_>, pending: &[Turn]) -> Sent {
+pub(super) fn unknown_account<'a>(delivery: &Delivery<'_>, pending: &[Turn<'a>]) -> Sent<'a> {
     let until = delivery.now().plus(BREAKER_OPEN);
     let reason = "the account is not configured".to_owned();
     // Not an attempt: the messages wait for the operator for their whole life.
@@ -249,11 +249,11 @@ pub(super) fn unknown_account(delivery: &Delivery<'_>, pending: &[Turn]) -> Sent
 }
 
 /// Acts on one attempt.
-fn sort(
+fn sort<'a>(
     delivery: &Delivery<'_>,
     recorder: &mut Recorder,
-    sent: &mut Sent,
-    turn: &Turn,
+    sent: &mut Sent<'a>,
+    turn: Turn<'a>,
     attempt: &Attempt,
     jitter: f64,
 ) {
@@ -262,14 +262,14 @@ fn sort(
         sent.breaker = tripped(attempt, now);
     }
     sent.account_works |= shows_that_the_account_works(&attempt.outcome);
-    let Turn { recipient, leg, further, .. } = turn;
-    let further = *further && !is_passing_trouble_of_a_phone(batch.channel, attempt, batch.attempt);
+    let Turn { recipient, leg, .. } = turn;
+    let further = turn.has_further() && !is_passing_trouble_of_a_phone(batch.channel, attempt, batch.attempt);
     match decide(attempt, batch.attempt, further, batch.accepted_ms, now, jitter) {
         Decision::Again { at } => {
-            sent.again.push(Again { slot: recipient.slot, leg: *leg, at, vendor_code: attempt.vendor_code });
+            sent.again.push(Again { slot: recipient.slot, leg, at, vendor_code: attempt.vendor_code });
         }
         Decision::Pass => {
-            let passed = Entry { vendor_code: attempt.vendor_code, ..Entry::new(State::Passed).on_leg(*leg) };
+            let passed = Entry { vendor_code: attempt.vendor_code, ..Entry::new(State::Passed).on_leg(leg) };
             recorder.note(recipient.slot, passed);
             *sent.ended.entry(State::Passed).or_default() += 1;
             if batch.channel.is_phone() && attempt.outcome == Outcome::Invalid && !attempt.doubtful {
@@ -282,11 +282,11 @@ fn sort(
                 Outcome::Ok { vendor_id } => *vendor_id,
                 _ => None,
             };
-            recorder.note(recipient.slot, Entry { leg: *leg, state, vendor_code: attempt.vendor_code, vendor_id });
+            recorder.note(recipient.slot, Entry { leg, state, vendor_code: attempt.vendor_code, vendor_id });
             *sent.ended.entry(state).or_default() += 1;
             match state {
                 State::Invalid if !attempt.doubtful => sent.invalid.extend(dead(recipient, batch.channel, attempt)),
-                State::Sent if recipient.quota_uid.is_some() => sent.counted.push(recipient.clone()),
+                State::Sent if recipient.quota_uid.is_some() => sent.counted.push(recipient),
                 State::Sent
                 | State::Invalid
                 | State::Suppressed

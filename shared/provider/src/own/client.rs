@@ -31,11 +31,11 @@ impl<'a> Sender<'a> {
     }
 
     /// Sends to everybody; one attempt each, in their order.
-    pub(super) async fn send(&self, recipients: &[Recipient]) -> Vec<Attempt> {
+    pub(super) async fn send(&self, recipients: &[&Recipient]) -> Vec<Attempt> {
         if self.until <= self.now {
             return vec![Attempt::failed(Outcome::Suppressed, None); recipients.len()];
         }
-        let addresses: Vec<OwnAddress> = recipients.iter().filter_map(address).collect();
+        let addresses: Vec<OwnAddress> = recipients.iter().copied().filter_map(address).collect();
         let open = match self.lines.open(&self.from.app, &addresses).await {
             Ok(open) => open,
             Err(error) => {
@@ -54,7 +54,7 @@ impl<'a> Sender<'a> {
     /// message written down, and is offered it.
     async fn catch_up(
         &self,
-        recipients: &[Recipient],
+        recipients: &[&Recipient],
         before: &HashMap<DeviceId, Vec<String>>,
         attempts: &mut [Attempt],
     ) {
@@ -86,7 +86,7 @@ impl<'a> Sender<'a> {
                 .map(move |connection| (at, address, connection))
         });
         let late: Vec<_> = late
-            .filter_map(|(at, address, connection)| Some((at, address, connection, self.frame(&recipients[at])?)))
+            .filter_map(|(at, address, connection)| Some((at, address, connection, self.frame(recipients[at])?)))
             .collect();
         let posts = late
             .iter()

@@ -36,7 +36,9 @@ async fn send(lines: &Arc<MemoryLines>, notification: Notification, recipients: 
     let message = Message::Push(PushMessage { task: BATCH.task, notification: Box::new(notification) });
     let app = MobileAppId::parse("demo").unwrap();
     let credentials = Credentials::Own(OwnSender { app, batch: BATCH, expires: NOW });
-    channel.send(Call { message: &message, recipients, credentials: &credentials, until: in_time() }).await
+    let recipients: Vec<&Recipient> = recipients.iter().collect();
+    let call = Call { message: &message, recipients: &recipients, credentials: &credentials, until: in_time() };
+    channel.send(call).await
 }
 
 /// Device 1 with one connection, device 2 with two.

@@ -197,7 +197,7 @@ impl<V: Vendor> Channel for Phone<V> {
             return vec![misrouted(); call.recipients.len()];
         };
         let mut groups: BTreeMap<Wish, Vec<(usize, Target)>> = BTreeMap::new();
-        for (place, recipient) in call.recipients.iter().enumerate() {
+        for (place, &recipient) in call.recipients.iter().enumerate() {
             if let Some((wish, target)) = target::<V>(recipient) {
                 groups.entry(wish).or_default().push((place, target));
             }

@@ -60,6 +60,7 @@ async fn each_device_gets_the_form_that_it_asked_for_and_its_own_attempt() {
         Recipient { slot: 6, address: Address::Wechat(OpenId::new("o")), quota_uid: None },
     ];
     let (message, credentials) = (message(), credentials());
+    let recipients = recipients.each_ref();
     let call = Call { message: &message, recipients: &recipients, credentials: &credentials, until: in_time() };
     let attempts = phones.meizu().send(call).await;
     let labels: Vec<&str> = attempts.iter().map(|attempt| attempt.outcome.label()).collect();
@@ -80,15 +81,10 @@ async fn a_certificate_of_another_vendor_sends_nothing() {
     let http = HttpClient::new(HttpSettings::default());
     let tokens = Arc::new(TokenHolder::new(Arc::<MemoryVault>::default(), Arc::clone(&clock)));
     let phones = Phones::new(&PhoneSettings::default(), &http, &tokens, &clock);
-    let recipients = [recipient(1, &[(ChannelKind::Huawei, "T")], (false, false))];
+    let to = recipient(1, &[(ChannelKind::Huawei, "T")], (false, false));
     let (message, credentials) = (message(), credentials());
-    let attempts = phones.huawei().send(Call {
-        message: &message,
-        recipients: &recipients,
-        credentials: &credentials,
-        until: in_time(),
-    });
-    assert_eq!(attempts.await[0].outcome, Outcome::Content);
+    let call = Call { message: &message, recipients: &[&to], credentials: &credentials, until: in_time() };
+    assert_eq!(phones.huawei().send(call).await[0].outcome, Outcome::Content);
     assert!(<Huawei as Vendor>::certificate(&Certificate::Huawei(huawei())).is_some());
 }
 

@@ -107,15 +107,17 @@ impl FakeWechat {
 
     pub(crate) async fn send_to(&self, recipients: &[Recipient], account: &WechatAccount) -> Vec<Attempt> {
         let (message, credentials) = (Message::Notice(notice()), Credentials::Wechat(account.clone()));
-        self.channel().send(Call { message: &message, recipients, credentials: &credentials, until: in_time() }).await
+        let recipients: Vec<&Recipient> = recipients.iter().collect();
+        let call = Call { message: &message, recipients: &recipients, credentials: &credentials, until: in_time() };
+        self.channel().send(call).await
     }
 
     /// Sends `content` to one recipient through a channel.
     pub(crate) async fn send_message(&self, channel: ChannelKind, content: WechatContent) -> Attempt {
         let message =
             Message::Wechat(WechatMessage { naming: notice().naming, content: Box::new(content), media: None });
-        let (recipients, credentials) = ([recipient(0)], Credentials::Wechat(keyword_account()));
-        let call = Call { message: &message, recipients: &recipients, credentials: &credentials, until: in_time() };
+        let (to, credentials) = (recipient(0), Credentials::Wechat(keyword_account()));
+        let call = Call { message: &message, recipients: &[&to], credentials: &credentials, until: in_time() };
         let mut attempts = self.registry.channel(channel).send(call).await;
         assert_eq!(attempts.len(), 1);
         attempts.remove(0)

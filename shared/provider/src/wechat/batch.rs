@@ -20,7 +20,7 @@ pub(crate) async fn to_each<'a>(
     let misrouted = || Attempt::failed(Outcome::Content, None);
     let Credentials::Wechat(account) = call.credentials else { return vec![misrouted(); call.recipients.len()] };
     let deliveries: Vec<BoxFuture<'a, Attempt>> = (call.recipients.iter())
-        .map(|recipient| match recipient.address.openid() {
+        .map(|&recipient| match recipient.address.openid() {
             Some(openid) => deliver(account, recipient, openid),
             None => Box::pin(std::future::ready(misrouted())),
         })

@@ -18,7 +18,7 @@ async fn send(wechat: &FakeWechat, content: MassContent, to: Recipient) -> Attem
     let message = MassMessage { naming: notice().naming, content, media: None, links: Vec::new() };
     let message = Message::Mass(message);
     let credentials = crate::channel::Credentials::Wechat(keyword_account());
-    let call = Call { message: &message, recipients: &[to], credentials: &credentials, until: in_time() };
+    let call = Call { message: &message, recipients: &[&to], credentials: &credentials, until: in_time() };
     wechat.registry.channel(ChannelKind::WechatMass).send(call).await.remove(0)
 }
 

@@ -90,7 +90,7 @@ async fn an_empty_url_is_left_out() {
     let wechat = FakeWechat::start().await;
     let message = Message::Notice(model::message::Notice { url: String::new(), ..notice() });
     let credentials = Credentials::Wechat(keyword_account());
-    let call = Call { message: &message, recipients: &[recipient(0)], credentials: &credentials, until: in_time() };
+    let call = Call { message: &message, recipients: &[&recipient(0)], credentials: &credentials, until: in_time() };
     wechat.channel().send(call).await;
     assert!(wechat.sends()[0].json().get("url").is_none());
 }
@@ -174,7 +174,7 @@ async fn a_text_that_is_too_long_for_wechat_is_shortened_once() {
     let credentials = Credentials::Wechat(long());
     let wechat = FakeWechat::start().await;
     wechat.next_sends([Reply::errcode(47003)]);
-    let call = Call { message: &message, recipients: &[recipient(0)], credentials: &credentials, until: in_time() };
+    let call = Call { message: &message, recipients: &[&recipient(0)], credentials: &credentials, until: in_time() };
     assert_eq!(wechat.channel().send(call).await, [Attempt::ok(Some(MSGID))]);
     let sent: Vec<_> = wechat.sends().iter().map(|seen| seen.json()["data"]["k"]["value"].to_string()).collect();
     assert_eq!(sent, [format!("\"{}\"", "长".repeat(100)), format!("\"{}…\"", "长".repeat(19))]);
