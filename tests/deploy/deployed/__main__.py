@@ -40,12 +40,24 @@ def build(target: Path) -> str:
     return str((target / "debug").relative_to(ROOT))
 
 
+def packaged(template: Template, packages: Path, built: Path, folder: Path) -> Path:
+    """A folder with the functions of `make package` under the names that cargo gives them, and our own program for the test."""
+    binaries = folder / "packaged"
+    binaries.mkdir()
+    for function in template.functions():
+        (binaries / function.name).symlink_to(packages / function.logical_id / "bootstrap")
+    (binaries / "upstream").symlink_to(built / "upstream")
+    return binaries
+
+
 def run(children: Children, folder: Path, arguments: argparse.Namespace) -> int:
     """Everything. The number of checks that failed."""
     target: Path = arguments.target_dir
     template, binaries = Template(arguments.template), target / "debug"
     if not arguments.no_build:
         step("build", lambda: build(target))
+    if arguments.packaged:
+        binaries = packaged(template, arguments.packaged.resolve(), binaries, folder)
     step("lint", lambda: lint(template, folder))
     cloud = Cloud(children, folder)
     vendors = StandIns(children, binaries / "upstream", folder)
@@ -80,6 +92,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/deploy/run", description=__doc__)
     parser.add_argument("--target-dir", type=Path, default=ROOT / "target", help="where cargo builds")
     parser.add_argument("--no-build", action="store_true", help="drive what was built before")
+    parser.add_argument("--packaged", type=Path, help="drive the functions in here, which `make package` built")
     parser.add_argument("--template", type=Path, default=ROOT / "template.yaml", help="deploy this one instead")
     parser.add_argument("--checks", nargs="*", help="only these checks")
     arguments = parser.parse_args()
