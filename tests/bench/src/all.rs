@@ -136,7 +136,7 @@ impl Bench {
         let count = self.sizes.of(2_000, 50_000);
         let (mut ours, mut bare) = (Vec::new(), Vec::new());
         // In turns, so that a busy moment of the machine meets both.
-        for _ in 0..self.sizes.of(1, 3) {
+        for _ in 0..self.sizes.of(1, 5) {
             ours.push(self.deliver(ChannelKind::Apns, count).await?);
             let arguments = ["bare", "--vendors", &self.path("vendors.json"), "--count", &count.to_string()];
             bare.push(run::<Measured>(&arguments).await?);

@@ -5,7 +5,7 @@
 
 use crate::Failure;
 use crate::deliver::{Measured, apns_token};
-use crate::process::{cpu, peak_memory};
+use crate::process::{cpu, log_into_nowhere, peak_memory};
 use crate::vendors::Vendors;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -29,6 +29,7 @@ const READY: u64 = 5_000;
 
 /// Sends `count` notifications to Apple's stand-in.
 pub async fn run(vendors: &Vendors, count: u64) -> Result<(), Failure> {
+    log_into_nowhere()?;
     let idle_bytes = peak_memory();
     let sender = connect(vendors).await?;
     let headers = headers(vendors)?;

@@ -7,7 +7,7 @@
 use crate::Failure;
 use crate::calls::{TEXT, TITLE};
 use crate::cloud::Cloud;
-use crate::process::{cpu, peak_memory, say};
+use crate::process::{cpu, log_into_nowhere, peak_memory, say};
 use functions::routes;
 use gateway::event::{QueueEvent, QueueRecord};
 use gateway::lambda::serve_queue;
@@ -90,6 +90,7 @@ impl Measured {
 
 /// Delivers `count` messages on `channel`, after one batch that opens connections and fetches tokens.
 pub async fn run(cloud: &Cloud, channel: ChannelKind, count: u64) -> Result<(), Failure> {
+    log_into_nowhere()?;
     let context = cloud.context()?;
     let deliver = routes::by_name("deliver").ok_or("there is no deliver")?;
     let idle_bytes = peak_memory();

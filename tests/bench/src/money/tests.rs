@@ -28,6 +28,15 @@ async fn a_push_to_everybody_costs_three_cents_a_million_at_most() {
 }
 
 #[tokio::test]
+async fn no_phones_vendor_is_dearer() {
+    for channel in ChannelKind::PHONES.iter().copied().filter(|channel| *channel != ChannelKind::Own) {
+        let used = counted(Call::MobileAll(channel), 500).await;
+        let bill = used.bill(&Prices::read().expect("prices")).times(1e6 / used.deliveries as f64);
+        assert!(bill.total() - bill.http_api <= 0.03, "{channel}: {bill:#?} {used:#?}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_to_one_costs_what_the_documents_say() {
     // (call, write units, read units): `docs/data.md`, without what is fetched once in a while.
     for (call, writes, reads) in
