@@ -122,6 +122,7 @@ impl Recorder {
             self.put(closed, hold_until, now).await?;
         }
         self.entries.clear();
+        self.look_at = SEGMENT_ENTRIES_AT_LEAST + 1;
         self.since = Some(now);
         Ok(())
     }

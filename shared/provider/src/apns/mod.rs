@@ -20,7 +20,7 @@ mod tests;
 use crate::channel::ChannelLimits;
 use crate::token::{Refresh, TokenError, TokenHolder};
 use crate::vendor::chunks::one_by_one;
-use crate::vendor::{Ended, Push, guard};
+use crate::vendor::{Ended, Push, fault, guard};
 use client::Sender;
 use jwt::Mint;
 use line::Lines;
@@ -60,9 +60,11 @@ impl Apns {
     /// Once Apple refuses the certificate, the rest is not sent. When Apple calls most of many tokens unknown, the
     /// certificate is blamed and no token.
     pub async fn send(&self, push: Push<'_, ApnsCertificate>) -> Vec<Ended> {
-        let sender = match Sender::new(&self.tokens, &self.clock, &self.lines, &push).await {
-            Ok(sender) => sender,
-            Err(ended) => return ended.times(push.targets.len()),
+        let making = Sender::new(&self.tokens, &self.clock, &self.lines, &push);
+        let sender = match tokio::time::timeout_at(push.until.into(), making).await {
+            Ok(Ok(sender)) => sender,
+            Ok(Err(ended)) => return ended.times(push.targets.len()),
+            Err(_) => return fault::not_begun().times(push.targets.len()),
         };
         let sender = &sender;
         let mut ended = one_by_one(push.targets, REQUESTS, push.until, |target| Box::pin(sender.deliver(target))).await;

@@ -124,10 +124,7 @@ impl HttpClient {
     /// slowly it comes matters. The connection is closed unless the body was there with the head.
     pub async fn status(&self, mut request: HttpRequest) -> Result<StatusCode, HttpError> {
         self.within_time(&mut request, async |prepared, given| match &self.0.carrier {
-            Carrier::Line(line) => {
-                look().await;
-                Ok(line.request(prepared, None, given).await.map_err(Failure::Line)?.0.status)
-            }
+            Carrier::Line(line) => Ok(lined(line, prepared, None, given).await?.0.status),
             Carrier::Pool(pool) => Ok(begun(pool, prepared, given).await?.status()),
         })
         .await
@@ -151,7 +148,7 @@ impl HttpClient {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(failure)) => Err(self.explain(name(), failure)),
             Err(_) if !given.load(Ordering::Relaxed) => {
-                Err(HttpError::Unsent { request: name(), cause: "connecting took too long".into() })
+                Err(HttpError::Unsent { request: name(), cause: "no connection took it in time".into() })
             }
             Err(_) => Err(HttpError::Unknown { request: name(), cause: "the answer took too long".into() }),
         }
@@ -168,7 +165,8 @@ impl HttpClient {
         *prepared.uri_mut() = uri;
         *prepared.headers_mut() = std::mem::take(&mut request.headers);
         prepared.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
-        if !prepared.body().is_empty() {
+        // The pool's client says it by itself.
+        if matches!(self.0.carrier, Carrier::Line(_)) && !prepared.body().is_empty() {
             let length = HeaderValue::from(prepared.body().len());
             prepared.headers_mut().insert(header::CONTENT_LENGTH, length);
         }
@@ -194,12 +192,7 @@ impl HttpClient {
     async fn exchange(&self, request: &mut Request<Bytes>, given: &AtomicBool) -> Result<HttpResponse, Failure> {
         let limit = self.0.settings.max_response_bytes;
         let (head, body) = match &self.0.carrier {
-            Carrier::Line(line) => {
-                if !line.is_lively() {
-                    look().await;
-                }
-                line.request(request, Some(limit), given).await.map_err(Failure::Line)?
-            }
+            Carrier::Line(line) => lined(line, request, Some(limit), given).await?,
             // In a box of its own: it keeps five times what a line does, and every request would carry it.
             Carrier::Pool(pool) => Box::pin(pooled(pool, request, limit, given)).await?,
         };
@@ -223,10 +216,7 @@ impl HttpClient {
             Failure::Line(LineError::TooLarge) => {
                 HttpError::TooLarge { request, limit: self.0.settings.max_response_bytes }
             }
-            Failure::Line(LineError::Connect(cause)) => HttpError::Unsent { request, cause },
-            Failure::Line(LineError::Ended) => {
-                HttpError::Unsent { request, cause: "the connection ended before it had the request".into() }
-            }
+            Failure::Line(LineError::Connect(cause) | LineError::Ended(cause)) => HttpError::Unsent { request, cause },
             Failure::Line(LineError::TurnedAway(error)) => HttpError::Unsent { request, cause: root_cause(&error) },
             Failure::Line(LineError::Broken(error)) => HttpError::Unknown { request, cause: root_cause(&error) },
             Failure::Pool(error) if pool::is_forbidden(&error) => {
@@ -236,6 +226,19 @@ impl HttpClient {
             Failure::Pool(error) => HttpError::Unknown { request, cause: root_cause(&error) },
         }
     }
+}
+
+/// A request on a line.
+async fn lined(
+    line: &Line,
+    request: &Request<Bytes>,
+    limit: Option<usize>,
+    given: &AtomicBool,
+) -> Result<(Parts, Bytes), Failure> {
+    if !line.is_lively() {
+        look().await;
+    }
+    line.request(request, limit, given).await.map_err(Failure::Line)
 }
 
 /// A request through a pool, up to the answer's head.

@@ -13,16 +13,19 @@
 //! Three things keep the first request after a thaw from failing on one:
 //! 1. A client that has been idle for [`HttpSettings::idle_timeout`] by the *wall clock* (which goes on while a process
 //!    is frozen) throws its connections away and connects anew.
-//! 2. Within that time, the runtime is given a look at its sockets before a connection is picked, a connection whose end
-//!    has been noticed is not picked, and a request that was picked up by such
-//!    a connection but not written is repeated on a fresh one.
-//! 3. HTTP/2 connections with requests under way are pinged, so that a dead one fails in seconds.
+//! 2. Within that time, a connection whose end has been noticed is not picked, and a request that was picked up by such a
+//!    connection but not written is repeated on a fresh one. Before one is picked, the runtime is given a look at its sockets,
+//!    unless there was an answer within the last millisecond.
+//! 3. HTTP/2 connections with requests under way are pinged when nothing is heard of them, at once by the first request after
+//!    a silence, so that a dead one fails in seconds.
 //!
 //! A request that an HTTP/2 server turned away unprocessed (GOAWAY before its stream, REFUSED_STREAM) is made again at once
 //! by a client that speaks nothing but HTTP/2, and counts as unsent for every client.
 
 mod client;
 mod connect;
+mod connection;
+mod counted;
 mod error;
 pub mod guard;
 mod line;

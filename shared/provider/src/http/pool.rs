@@ -2,8 +2,8 @@
 
 use super::client::{HttpSettings, has_slept};
 use super::connect::Connector;
+use super::connection::{PING_INTERVAL, PING_TIMEOUT, was_turned_away};
 use super::guard::Forbidden;
-use super::line::{PING_INTERVAL, PING_TIMEOUT, was_turned_away};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;

@@ -21,6 +21,8 @@ pub(crate) enum Reaction {
     Hang,
     /// Takes the request and closes the whole connection without an answer.
     Drop,
+    /// Answers with nothing in it, and closes the connection some milliseconds later without a word.
+    AnswerThenDrop,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -189,6 +191,11 @@ async fn answer(
         Reaction::Hang => std::future::pending().await,
         Reaction::RefuseStream => respond.send_reset(h2::Reason::REFUSED_STREAM),
         Reaction::Drop => {
+            let _ = drop.send(()).await;
+        }
+        Reaction::AnswerThenDrop => {
+            respond.send_response(Response::new(()), true).unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
             let _ = drop.send(()).await;
         }
     }
