@@ -3,7 +3,7 @@
 use super::error::{self, Action, action_of};
 use super::jwt::{self, Mint};
 use super::line::Lines;
-use super::render::{Rendered, delivery_id};
+use super::render::{Rendered, delivery_id, headers};
 use super::settings::LEAST_TOKEN_AGE;
 use super::wire::Refusal;
 use crate::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
@@ -45,16 +45,16 @@ impl<'a> Sender<'a> {
         lines: &'a Lines,
         push: &'a Push<'a, ApnsCertificate>,
     ) -> Result<Self, Ended> {
-        let mut rendered = Rendered::of(push, clock.now())?;
+        let mut headers = headers(push.message, push.certificate, clock.now())?;
         let mint = Mint::of(push.certificate, Arc::clone(clock));
         let token = match &mint {
             Some(mint) => Some(tokens.get(mint.key(), mint).await.map_err(|error| fault::of_token(&error))?),
             None => None,
         };
-        let mut headers = rendered.take_headers();
         if let Some(bearer) = token.as_ref().and_then(bearer) {
             headers.insert(header::AUTHORIZATION, bearer);
         }
+        let rendered = Rendered::of(push);
         let (http, base_url) = (lines.client(push.certificate), lines.base_url(push.certificate));
         Ok(Self { tokens, clock: clock.as_ref(), mint, http, base_url, push, rendered, token, headers })
     }

@@ -23,7 +23,6 @@ pub(super) struct Rendered<'a> {
     message: &'a Notification,
     task: String,
     receipt: Option<&'a str>,
-    headers: HeaderMap,
     payloads: BTreeMap<Option<u32>, Option<Bytes>>,
 }
 
@@ -31,30 +30,23 @@ pub(super) struct Rendered<'a> {
 const DEFAULT_SOUND: &str = "default";
 
 impl<'a> Rendered<'a> {
-    /// Renders `push` at `now`; fails for all of its targets at once.
-    pub(super) fn of(push: &Push<'a, ApnsCertificate>, now: Timestamp) -> Result<Self, Ended> {
-        let headers = headers(push.message, push.certificate, now)?;
+    /// Renders the payloads of `push`.
+    pub(super) fn of(push: &Push<'a, ApnsCertificate>) -> Self {
         let receipt = push.receipt.map(|to| to.parameter.as_str());
         let mut rendered =
-            Self { message: push.message, task: push.task.to_string(), receipt, headers, payloads: BTreeMap::new() };
+            Self { message: push.message, task: push.task.to_string(), receipt, payloads: BTreeMap::new() };
         for badge in push.targets.iter().map(|target| target.counter(push.message)) {
             if !rendered.payloads.contains_key(&badge) {
                 let payload = rendered.render(badge, MAX_PAYLOAD_BYTES);
                 rendered.payloads.insert(badge, payload);
             }
         }
-        Ok(rendered)
+        rendered
     }
 
     /// The task, as text.
     pub(super) fn task(&self) -> &str {
         &self.task
-    }
-
-    /// The headers that all devices share, with a place for those that differ: another one that is put into a copy would
-    /// move all the others.
-    pub(super) fn take_headers(&mut self) -> HeaderMap {
-        std::mem::take(&mut self.headers)
     }
 
     /// The payload for a device with this badge; `None` when it cannot be made to fit.
@@ -108,7 +100,13 @@ fn payload(rendered: &Rendered<'_>, badge: Option<u32>, parts: &Parts<'_>) -> Ve
     serde_json::to_vec(&payload).unwrap_or_default()
 }
 
-fn headers(message: &Notification, certificate: &ApnsCertificate, now: Timestamp) -> Result<HeaderMap, Ended> {
+/// The headers that all devices share at `now`, with a place for those that differ: another one that is put into a copy would
+/// move all the others. Fails for all devices at once.
+pub(super) fn headers(
+    message: &Notification,
+    certificate: &ApnsCertificate,
+    now: Timestamp,
+) -> Result<HeaderMap, Ended> {
     let refused = |outcome, reason| Ended::with(outcome, None, reason);
     let (push_type, priority) = match message.kind {
         Kind::Text | Kind::Image => ("alert", "10"),

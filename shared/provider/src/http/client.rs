@@ -135,13 +135,10 @@ impl HttpClient {
         request: &mut HttpRequest,
         exchange: impl AsyncFnOnce(&mut Request<Bytes>, &AtomicBool) -> Result<T, Failure>,
     ) -> Result<T, HttpError> {
-        // What errors call it is made when there is one.
         let prepared = self.prepare(request);
+        // What errors call it is made when there is one.
         let name = || request.redacted();
-        let mut prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(refusal) => return Err(HttpError::BadUrl { request: name(), refusal }),
-        };
+        let mut prepared = prepared.map_err(|refusal| HttpError::BadUrl { request: name(), refusal })?;
         // A request is given to a connection before its first byte is written: without one, nothing went out.
         let given = AtomicBool::new(false);
         match tokio::time::timeout(self.0.settings.total_timeout, exchange(&mut prepared, &given)).await {

@@ -199,6 +199,7 @@ mod tests {
     use super::*;
     use crate::http::{HttpClient, HttpError, HttpRequest, Trust};
     use crate::testing::http2::{Http2Server, Options, Reaction};
+    use crate::testing::on_its_own_thread;
     use http::{Response, StatusCode};
     use tokio::net::TcpListener;
 
@@ -264,17 +265,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_died_while_frozen_fails_no_request() {
-        let (tell, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let answer = |_: &Request<Bytes>| Reaction::AnswerThenDrop;
-                let server = Http2Server::start(Options::default(), None, answer).await;
-                tell.send((server.url(), server.root.clone())).unwrap();
-                std::future::pending::<()>().await;
-            });
+        let (url, root) = on_its_own_thread(async || {
+            let answer = |_: &Request<Bytes>| Reaction::AnswerThenDrop;
+            let server = Http2Server::start(Options::default(), None, answer).await;
+            let said = (server.url(), server.root.clone());
+            (server, said)
         });
-        let (url, root) = told.recv().unwrap();
         let trust = Trust { roots: Some(root), identity: None, http2_only: true };
         let client = HttpClient::trusting(HttpSettings::default(), trust);
         for round in 0..20 {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::on_its_own_thread;
 use crate::testing::server::{Reply, Server};
 use http::HeaderValue;
 use std::time::Duration;
@@ -147,20 +148,15 @@ async fn connections_are_used_again() {
     assert_eq!(server.connections(), 1);
 }
 
-/// The server lives on a thread of its own, so it closes the connection while the client's whole process stands still,
-/// and the client's next request is the first thing that happens after the thaw.
+/// The server closes the connection while the client's whole process stands still, and the client's next request is the
+/// first thing that happens after the thaw.
 #[tokio::test]
 async fn a_connection_that_died_while_frozen_fails_no_request() {
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let server = Server::start(|_| Reply::AnswerThenClose("{}".to_owned())).await;
-            tell.send(server.url("/")).unwrap();
-            std::future::pending::<()>().await;
-        });
+    let url = on_its_own_thread(async || {
+        let server = Server::start(|_| Reply::AnswerThenClose("{}".to_owned())).await;
+        let url = server.url("/");
+        (server, url)
     });
-    let url = told.recv().unwrap();
     let client = HttpClient::new(quick());
     for round in 0..20 {
         let answer = post(&client, &url).await;
