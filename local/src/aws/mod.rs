@@ -36,9 +36,11 @@ mod sqs;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -170,6 +172,12 @@ impl Aws {
     /// Delete the items whose TTL attribute lies in the past and return how many there were.
     pub async fn sweep_expired(&self) -> Result<usize, AwsError> {
         self.database.sweep_expired().await
+    }
+
+    /// Put items into a table, all or none, past the front: nothing is counted and no fault strikes. For more items than anybody
+    /// would wait for call by call.
+    pub async fn fill(&self, table: &str, items: Vec<HashMap<String, AttributeValue>>) -> Result<(), AwsError> {
+        self.database.fill(table, items).await
     }
 
     /// Stop: requests under way get a moment to finish, then the files are closed. Takes well under a second.

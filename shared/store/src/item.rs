@@ -8,7 +8,7 @@ use model::ids::Uid;
 use std::collections::HashMap;
 
 /// An item as the SDK wants it.
-pub(crate) type Attributes = HashMap<String, AttributeValue>;
+pub type Attributes = HashMap<String, AttributeValue>;
 
 pub(crate) fn s(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())

@@ -65,3 +65,4 @@ pub mod windows;
 pub use capability::{Capability, Grant, Resource};
 pub use clients::{AwsSettings, Names, SealSettings, Store};
 pub use error::StoreError;
+pub use item::Attributes;

@@ -53,7 +53,7 @@ impl Cloud {
 /// messages of the queue.
 pub async fn serve(folder: &Path, vendors: &Vendors, crowd: u64, phones: u64) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)?;
-    let aws = Aws::start(Storage::Memory).await?;
+    let aws = Aws::start(Storage::Folder(folder.join("aws"))).await?;
     let template = Template::read()?;
     let deployment = deploy(&template, &aws, None).await?;
     let mut environment = deployment.environment.clone();
@@ -68,7 +68,7 @@ pub async fn serve(folder: &Path, vendors: &Vendors, crowd: u64, phones: u64) ->
     let now = context.clock.now();
     seed::demo(&context.store, now).await?;
     seed::crowd_once(&context.store, crowd, now).await?;
-    settle_phones(&context.store, ChannelKind::Apns, phones, now).await?;
+    settle_phones(&aws, &context.store, ChannelKind::Apns, phones, now).await?;
     say(&serde_json::to_value(&cloud)?);
     listen(|line| {
         let deployment = &deployment;
@@ -118,19 +118,32 @@ pub fn settings(vendors: &Vendors) -> Result<BTreeMap<String, String>, Failure> 
 }
 
 /// Users who are written at once.
-const USERS_AT_ONCE: u64 = 5_000;
+const USERS_AT_ONCE: u64 = 20_000;
 /// The first user and device behind those of the seed.
 pub const FIRST: u64 = 1_000;
 
 /// Writes `count` users with one phone each that is reached on `channel`.
-pub async fn settle_phones(store: &Store, channel: ChannelKind, count: u64, now: Timestamp) -> Result<(), Failure> {
-    let (writer, app) = (UserWriter::open(store), seed::mobile::app_id()?);
-    for first in (0..count).step_by(usize::try_from(USERS_AT_ONCE)?) {
-        let some: Vec<PushUser> =
-            (first..count.min(first + USERS_AT_ONCE)).map(|n| phone(channel, FIRST + n, now)).collect();
-        writer.put(&app, &some).await?;
+pub async fn settle_phones(
+    aws: &Aws,
+    store: &Store,
+    channel: ChannelKind,
+    count: u64,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let app = seed::mobile::app_id()?;
+    let some = async |first| {
+        let numbers = first..count.min(first + USERS_AT_ONCE);
+        UserWriter::items(&app, &numbers.map(|n| phone(channel, FIRST + n, now)).collect::<Vec<_>>())
+    };
+    let (mut first, mut items) = (0, some(0).await?);
+    while first < count {
+        first += USERS_AT_ONCE;
+        // The next ones are made while the database, which has a thread of its own, writes these.
+        let (written, next) = futures::join!(aws.fill(&store.names().users, items), some(first));
+        written?;
+        items = next?;
     }
-    writer.take_ids(&app, FIRST + count, FIRST + count).await?;
+    UserWriter::open(store).take_ids(&app, FIRST + count, FIRST + count).await?;
     Ok(())
 }
 

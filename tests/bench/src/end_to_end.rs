@@ -12,6 +12,7 @@ use model::channel::ChannelKind;
 use model::clock::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use support::Town;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -25,14 +26,14 @@ pub struct Spent {
     pub dollars: f64,
 }
 
-/// Runs the product with `phones` iPhones of the demo app. `push` on the standard input sends to all of them and is answered
+/// Runs the product on `folder` with `phones` iPhones of the demo app. `push` on the standard input sends to all of them and is answered
 /// once the call is accepted; `spent` is answered with what was used since then.
-pub async fn serve(vendors: &Vendors, phones: u64) -> Result<(), Failure> {
-    let options = Options { settings: settings(vendors)?, ..Options::for_tests() };
+pub async fn serve(folder: &Path, vendors: &Vendors, phones: u64) -> Result<(), Failure> {
+    let options = Options { settings: settings(vendors)?, data: Some(folder.join("aws")), ..Options::for_tests() };
     let town = Town::with(options).await;
     let (store, now) = (town.stack.store(), town.stack.clock().now());
     remove_demo_phones(store).await?;
-    settle_phones(store, ChannelKind::Apns, phones, now).await?;
+    settle_phones(town.stack.aws(), store, ChannelKind::Apns, phones, now).await?;
     let caller = Caller::new(town.api.clone(), phones).await?;
     let (prices, mut before) = (Prices::read()?, Use::now());
     say(&json!({}));
@@ -75,10 +76,14 @@ pub struct Taken {
     pub apns: u64,
 }
 
-/// Pushes to `phones` phones. An error when the last one has nothing within `patience`.
-pub async fn measure(file: &str, vendors: &mut Helper, phones: u64, patience: Duration) -> Result<Pushed, Failure> {
-    let (mut product, _) =
-        Helper::start::<serde_json::Value>(&["end-to-end", "--vendors", file, "--phones", &phones.to_string()]).await?;
+/// Starts [`serve`] under `arguments` and pushes to its `phones` phones. An error when the last one has nothing within `patience`.
+pub async fn measure(
+    arguments: &[&str],
+    vendors: &mut Helper,
+    phones: u64,
+    patience: Duration,
+) -> Result<Pushed, Failure> {
+    let (mut product, _) = Helper::start::<serde_json::Value>(arguments).await?;
     let before: Taken = vendors.ask("accepted").await?;
     let started = Instant::now();
     product.ask::<serde_json::Value>("push").await?;

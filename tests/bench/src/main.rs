@@ -39,7 +39,7 @@ enum Command {
     },
     /// AWS, until the standard input is closed. Prints the environment of the functions, as JSON.
     Cloud {
-        /// Where its key is written.
+        /// Where its data and its key are written.
         #[arg(long)]
         folder: PathBuf,
         /// What `vendors` printed, in a file.
@@ -63,6 +63,9 @@ enum Command {
     },
     /// The whole product, which pushes when it is told to.
     EndToEnd {
+        /// Where its data is written.
+        #[arg(long)]
+        folder: PathBuf,
         /// What `vendors` printed, in a file.
         #[arg(long)]
         vendors: PathBuf,
@@ -107,13 +110,22 @@ fn main() -> Result<(), Failure> {
         Command::All { quick, largest, root } => {
             let quick = !quick.is_empty();
             let sizes = Sizes { quick, largest: if quick { largest.min(10_000) } else { largest } };
-            let table = on_all_threads(Bench::new(&root, sizes)?.run())?;
+            let bench = Bench::new(&root, sizes)?;
+            let table = on_all_threads(async {
+                tokio::select! {
+                    table = bench.run() => table,
+                    // What it has in memory goes when it ends, but not when it is ended.
+                    _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+                }
+            })?;
             print(&table);
             Ok(())
         }
         Command::Functions { cloud } => on_one_thread(accept::serve(&Cloud::read(&cloud)?)),
         Command::Fanout { cloud } => on_one_thread(memory::serve(&Cloud::read(&cloud)?)),
-        Command::EndToEnd { vendors, phones } => on_all_threads(end_to_end::serve(&read(&vendors)?, phones)),
+        Command::EndToEnd { folder, vendors, phones } => {
+            on_all_threads(end_to_end::serve(&folder, &read(&vendors)?, phones))
+        }
         Command::Bare { vendors, count } => on_one_thread(bare::run(&read(&vendors)?, count)),
     }
 }

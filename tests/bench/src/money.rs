@@ -65,7 +65,8 @@ pub async fn count(call: Call, count: u64, cpu: Cpu) -> Result<Used, Failure> {
     town.stack.sandbox().report_after(None);
     if call.channel().is_phone() {
         remove_demo_phones(town.stack.store()).await?;
-        settle_phones(town.stack.store(), call.channel(), count, town.stack.clock().now()).await?;
+        let now = town.stack.clock().now();
+        settle_phones(town.stack.aws(), town.stack.store(), call.channel(), count, now).await?;
     }
     // The first message fetches tokens, leases ids and reads what is remembered afterwards.
     let caller = Caller::new(town.api.clone(), count).await?;

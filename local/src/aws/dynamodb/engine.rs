@@ -7,10 +7,12 @@
 //! default, FULL: a call is answered after its commit reached the disk. `kill -9` and a power cut lose nothing that
 //! was answered.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use dynoxide::Database;
+use aws_sdk_dynamodb::types::AttributeValue;
+use dynoxide::{AttributeValue as Value, Database, ImportOptions};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
@@ -54,8 +56,30 @@ impl Dynoxide {
 
     /// Delete the items whose TTL attribute lies in the past and say how many. AWS does this within a few days.
     pub(in crate::aws) async fn sweep_expired(&self) -> Result<usize, AwsError> {
+        self.ask(Database::sweep_ttl).await
+    }
+
+    /// Put items into `table`, all or none.
+    pub(in crate::aws) async fn fill(
+        &self,
+        table: &str,
+        items: Vec<HashMap<String, AttributeValue>>,
+    ) -> Result<(), AwsError> {
+        let table = table.to_owned();
+        self.ask(move |database| {
+            let items = items.into_iter().map(map).collect();
+            database.import_items(&table, items, ImportOptions::default()).map(drop)
+        })
+        .await
+    }
+
+    /// Ask the database itself, on a thread that may wait.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Database) -> dynoxide::Result<T> + Send + 'static,
+    ) -> Result<T, AwsError> {
         let database = self.database.clone();
-        tokio::task::spawn_blocking(move || database.sweep_ttl())
+        tokio::task::spawn_blocking(move || question(&database))
             .await
             .map_err(|error| AwsError::Database(error.to_string()))?
             .map_err(|error| AwsError::Database(error.to_string()))
@@ -68,6 +92,27 @@ impl Dynoxide {
         drop(stop);
         // An error means that the thread is gone already.
         let _ended = ended.await;
+    }
+}
+
+/// An item, or a map in one, as the database has it.
+fn map(item: HashMap<String, AttributeValue>) -> HashMap<String, Value> {
+    item.into_iter().map(|(name, value)| (name, plain(value))).collect()
+}
+
+/// A value as the database has it. What the SDK does not know yet is nothing.
+fn plain(value: AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => Value::S(text),
+        AttributeValue::N(number) => Value::N(number),
+        AttributeValue::B(bytes) => Value::B(bytes.into_inner()),
+        AttributeValue::Bool(bool) => Value::BOOL(bool),
+        AttributeValue::Ss(texts) => Value::SS(texts),
+        AttributeValue::Ns(numbers) => Value::NS(numbers),
+        AttributeValue::Bs(all) => Value::BS(all.into_iter().map(|bytes| bytes.into_inner()).collect()),
+        AttributeValue::L(values) => Value::L(values.into_iter().map(plain).collect()),
+        AttributeValue::M(item) => Value::M(map(item)),
+        _ => Value::NULL(true),
     }
 }
 

@@ -390,6 +390,11 @@ impl UserReader {
 impl UserWriter {
     /// Writes users with all that leads to them and their devices.
     pub async fn put(&self, app: &MobileAppId, users: &[PushUser]) -> Result<(), StoreError> {
+        self.0.put_many(&self.0.names().users, Self::items(app, users)?).await
+    }
+
+    /// What [`put`](Self::put) writes into the users' table.
+    pub fn items(app: &MobileAppId, users: &[PushUser]) -> Result<Vec<Attributes>, StoreError> {
         let mut items = Vec::new();
         let pointer = |key: Key, user: PushUserId| Item::keyed(key.pk, key.sk).with("whose", n(user));
         for user in users {
@@ -410,7 +415,7 @@ impl UserWriter {
         }
         let tags: BTreeSet<&String> = users.iter().flat_map(|user| &user.tags).collect();
         items.extend(tags.into_iter().map(|tag| Item::keyed(keys::tags(app), tag.as_str()).build()));
-        self.0.put_many(&self.0.names().users, items).await
+        Ok(items)
     }
 
     /// Says up to where ids of users and devices are taken.
