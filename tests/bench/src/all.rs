@@ -46,15 +46,17 @@ impl Sizes {
     }
 }
 
-/// Where Linux has a folder that lies in memory.
+/// Where Linux has a folder that lies in memory, and how much of it a million phones need, with what is written about them.
 const MEMORY: &str = "/dev/shm";
+const MEMORY_BYTES: u64 = 4 << 30;
 
-/// A folder that is gone with this value: in memory where there is such a place, so that AWS's engines wait for no disk. (A
-/// database of SQLite that has no file takes longer for each commit the more pages it has.)
+/// A folder that is gone with this value: in memory where there is room, so that AWS's engines wait for no disk. (A database
+/// of SQLite that has no file takes longer for each commit the more pages it has.)
 fn in_memory() -> std::io::Result<tempfile::TempDir> {
     let mut folder = tempfile::Builder::new();
     folder.prefix("tuisong-bench-");
-    folder.tempdir_in(MEMORY).or_else(|_| folder.tempdir())
+    let has_room = rustix::fs::statvfs(MEMORY).is_ok_and(|is| is.f_bavail * is.f_frsize >= MEMORY_BYTES);
+    if has_room { folder.tempdir_in(MEMORY).or_else(|_| folder.tempdir()) } else { folder.tempdir() }
 }
 
 /// A run under way.

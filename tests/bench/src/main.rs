@@ -25,7 +25,7 @@ enum Command {
         #[arg(long, env = "QUICK", default_value = "", hide_default_value = true)]
         quick: String,
         /// The largest audience.
-        #[arg(long, env = "LARGEST", default_value_t = 100_000)]
+        #[arg(long, env = "LARGEST", default_value_t = 1_000_000)]
         largest: u64,
         /// The repository.
         #[arg(long, default_value = ".")]

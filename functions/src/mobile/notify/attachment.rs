@@ -2,10 +2,10 @@
 
 use gateway::ApiError;
 use gateway::envelope::mobile::Refusal;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use model::notification::Notification;
 use model::notification::check::names_picture;
-use provider::http::{HttpClient, HttpError, HttpRequest};
+use provider::http::{Fields, HttpClient, HttpError, HttpRequest};
 use std::time::Duration;
 
 /// A picture has fewer bytes: 1 MB, by the family's documentation.
@@ -34,7 +34,7 @@ pub(super) async fn look(http: &HttpClient, message: &Notification) -> Result<()
 async fn size(http: &HttpClient, url: &str) -> Result<u64, ApiError> {
     match http.send(HttpRequest { method: Method::HEAD, ..HttpRequest::get(url) }).await {
         Ok(head) if head.status.is_success() => {
-            if let Some(bytes) = number(&head.headers, header::CONTENT_LENGTH.as_str()) {
+            if let Some(bytes) = number(&head.headers, &header::CONTENT_LENGTH) {
                 return Ok(bytes);
             }
         }
@@ -45,7 +45,7 @@ async fn size(http: &HttpClient, url: &str) -> Result<u64, ApiError> {
     let some = HttpRequest::get(url).header(header::RANGE, HeaderValue::from_static(FIRST_MEGABYTE));
     match http.send(some).await {
         Ok(answer) if answer.status.is_success() => {
-            Ok(number(&answer.headers, header::CONTENT_RANGE.as_str()).unwrap_or(answer.body.len() as u64))
+            Ok(number(&answer.headers, &header::CONTENT_RANGE).unwrap_or(answer.body.len() as u64))
         }
         Ok(answer) => Err(unreachable(&format!("the answer was {}", answer.status.as_u16()))),
         Err(HttpError::TooLarge { .. }) => Ok(MOST_BYTES),
@@ -54,8 +54,8 @@ async fn size(http: &HttpClient, url: &str) -> Result<u64, ApiError> {
 }
 
 /// The number of `Content-Length`, or of the whole in `Content-Range: bytes 0-99/1234`.
-fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.rsplit('/').next()?.trim().parse().ok()
+fn number(headers: &Fields, name: &HeaderName) -> Option<u64> {
+    headers.get(name)?.rsplit('/').next()?.trim().parse().ok()
 }
 
 fn too_large() -> ApiError {

@@ -6,11 +6,12 @@ use super::line::Lines;
 use super::render::{Rendered, delivery_id, headers};
 use super::settings::LEAST_TOKEN_AGE;
 use super::wire::Refusal;
-use crate::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
+use crate::http::{HttpError, HttpResponse, Part, Series};
+use crate::text;
 use crate::token::{Token, TokenHolder};
 use crate::vendor::{Ended, Push, Target, fault};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use model::certificate::ApnsCertificate;
 use model::clock::{Clock, Timestamp};
 use model::ids::DeviceToken;
@@ -22,16 +23,16 @@ pub(super) struct Sender<'a> {
     tokens: &'a TokenHolder,
     clock: &'a dyn Clock,
     mint: Option<Mint>,
-    http: HttpClient,
-    base_url: &'a str,
     push: &'a Push<'a, ApnsCertificate>,
     rendered: Rendered<'a>,
     /// The token to send with; none for a client certificate.
     token: Option<Token>,
-    /// The headers that all devices share.
-    headers: HeaderMap,
+    /// The requests to all devices.
+    series: Series,
 }
 
+/// What a delivery is called.
+const ID: HeaderName = HeaderName::from_static("apns-id");
 /// Longest token that is sent. Apple's have 64 hexadecimal digits and may grow.
 const MAX_TOKEN_DIGITS: usize = 256;
 /// The most of an unknown reason that is logged.
@@ -55,8 +56,9 @@ impl<'a> Sender<'a> {
             headers.insert(header::AUTHORIZATION, bearer);
         }
         let rendered = Rendered::of(push);
-        let (http, base_url) = (lines.client(push.certificate), lines.base_url(push.certificate));
-        Ok(Self { tokens, clock: clock.as_ref(), mint, http, base_url, push, rendered, token, headers })
+        let url = [lines.base_url(push.certificate), "/3/device/"].concat();
+        let series = lines.client(push.certificate).series(url, headers);
+        Ok(Self { tokens, clock: clock.as_ref(), mint, push, rendered, token, series })
     }
 
     /// Sends to one device. Repeats at once what a repeat cures: an expired token, a payload that Apple finds too large.
@@ -70,7 +72,8 @@ impl<'a> Sender<'a> {
         };
         let (mut renewed, mut shrunk) = (None, false);
         loop {
-            let answered = match self.post(&target.token, renewed.as_ref(), payload.clone()).await {
+            let series = renewed.as_ref().unwrap_or(&self.series);
+            let answered = match self.post(series, &target.token, payload.clone()).await {
                 Ok(answered) => answered,
                 // The path names the device, so the error as a whole is not for the log.
                 Err(error) => return self.log(fault::of_call(&error), &target.token, &error.cause()),
@@ -94,7 +97,7 @@ impl<'a> Sender<'a> {
                 }
                 (action, _) => {
                     if matches!(action, Some(Action::Reconnect | Action::KeepToken)) {
-                        self.http.reconnect();
+                        self.series.client().reconnect(&answered);
                     }
                     return self.read(&answered, &refusal, &target.token);
                 }
@@ -102,8 +105,8 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Another token in place of one that Apple calls expired. `Err(None)`: there is none, Apple's answer stands.
-    async fn renew(&self, refused: &Token) -> Result<Token, Option<Ended>> {
+    /// The requests with another token in place of one that Apple calls expired. `Err(None)`: there is none, Apple's answer stands.
+    async fn renew(&self, refused: &Token) -> Result<Series, Option<Ended>> {
         let Some(mint) = &self.mint else { return Err(None) };
         // A young token cannot have expired. Signing another one would only use up Apple's patience.
         let issued = jwt::issued_at(refused.value.expose()).unwrap_or_default();
@@ -112,28 +115,19 @@ impl<'a> Sender<'a> {
             return Err(None);
         }
         let renewed = self.tokens.refused(mint.key(), refused.generation, mint).await;
-        renewed.map_err(|error| Some(fault::of_token(&error)))
+        let renewed = renewed.map_err(|error| Some(fault::of_token(&error)))?;
+        let series = self.series.clone();
+        Ok(match bearer(&renewed) {
+            Some(bearer) => series.with(header::AUTHORIZATION, bearer),
+            None => series,
+        })
     }
 
-    /// Sends to one device, with the token of all or a `renewed` one.
-    async fn post(
-        &self,
-        device: &DeviceToken,
-        renewed: Option<&Token>,
-        payload: Bytes,
-    ) -> Result<HttpResponse, HttpError> {
-        let url = [self.base_url, "/3/device/", device.as_str()].concat();
-        let headers = self.headers.clone();
-        let mut request = HttpRequest { method: Method::POST, url, headers, body: payload };
+    /// Sends to one device.
+    async fn post(&self, series: &Series, device: &DeviceToken, body: Bytes) -> Result<HttpResponse, HttpError> {
         let id = delivery_id(self.rendered.task(), device);
-        // Hexadecimal digits and hyphens, and base64 with dots: both are always header values.
-        if let Ok(id) = HeaderValue::try_from(id) {
-            request.headers.insert(HeaderName::from_static("apns-id"), id);
-        }
-        if let Some(bearer) = renewed.and_then(bearer) {
-            request.headers.insert(header::AUTHORIZATION, bearer);
-        }
-        self.http.send(request).await
+        let headers = &[(ID, id.as_str())];
+        series.post(Part { path: device.as_str(), headers, body }).await
     }
 
     fn read(&self, answered: &HttpResponse, refusal: &Refusal, device: &DeviceToken) -> Ended {
@@ -167,5 +161,5 @@ fn bearer(token: &Token) -> Option<HeaderValue> {
 
 /// Whether `token` can be Apple's name for a device: tokens come from devices and go into a path.
 pub fn is_token(token: &str) -> bool {
-    (1..=MAX_TOKEN_DIGITS).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_hexdigit())
+    (1..=MAX_TOKEN_DIGITS).contains(&token.len()) && text::all(token, |byte| byte.is_ascii_hexdigit())
 }

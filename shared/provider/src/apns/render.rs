@@ -4,7 +4,6 @@
 
 use super::settings::MAX_PAYLOAD_BYTES;
 use super::wire::{Alert, Aps, Payload};
-use crate::http::USER_AGENT;
 use crate::vendor::{Ended, Push};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -100,8 +99,7 @@ fn payload(rendered: &Rendered<'_>, badge: Option<u32>, parts: &Parts<'_>) -> Ve
     serde_json::to_vec(&payload).unwrap_or_default()
 }
 
-/// The headers that all devices share at `now`, with a place for those that differ: another one that is put into a copy would
-/// move all the others. Fails for all devices at once.
+/// The headers that all devices share at `now`. Fails for all devices at once.
 pub(super) fn headers(
     message: &Notification,
     certificate: &ApnsCertificate,
@@ -116,11 +114,7 @@ pub(super) fn headers(
     let topic = HeaderValue::from_str(&certificate.bundle_id);
     let topic = topic.map_err(|_| refused(Outcome::Config, "BadTopic"))?;
     let expiration = HeaderValue::from(message.end(now).seconds().max(0));
-    let mut headers = HeaderMap::with_capacity(10);
-    for name in [HeaderName::from_static("apns-id"), header::CONTENT_LENGTH] {
-        headers.insert(name, HeaderValue::from_static("0"));
-    }
-    headers.insert(header::USER_AGENT, USER_AGENT);
+    let mut headers = HeaderMap::with_capacity(8);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(HeaderName::from_static("apns-topic"), topic);
     headers.insert(HeaderName::from_static("apns-push-type"), HeaderValue::from_static(push_type));

@@ -5,42 +5,55 @@ use super::oauth::TokenCall;
 use super::render::Rendered;
 use super::settings::TIMEOUT_WAIT;
 use super::wire::Refusal;
-use crate::http::{HttpClient, HttpError, HttpRequest, HttpResponse};
+use crate::http::{HttpClient, HttpError, HttpResponse, Part, Series};
 use crate::token::{Token, TokenError, TokenHolder};
 use crate::vendor::{Ended, Target, fault};
-use bytes::Bytes;
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use model::ids::{AccountId, DeviceToken};
 use model::outcome::Outcome;
 
 /// Everything that the deliveries of one call share.
 pub(super) struct Sender<'a> {
-    pub(super) tokens: &'a TokenHolder,
-    pub(super) http: &'a HttpClient,
-    pub(super) url: String,
-    pub(super) token_call: TokenCall,
-    pub(super) account: &'a AccountId,
-    pub(super) rendered: Rendered<'a>,
+    tokens: &'a TokenHolder,
+    token_call: TokenCall,
+    account: &'a AccountId,
+    rendered: Rendered<'a>,
+    /// The token to send with, and the requests to all devices.
+    token: Token,
+    series: Series,
 }
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 /// The most that is logged of the names of fields that Google finds wrong. Its own words stay out of the log: they quote
 /// values.
 const FIELDS_CHARS: usize = 200;
 
-impl Sender<'_> {
+impl<'a> Sender<'a> {
+    /// Makes ready what the deliveries to `url` share; fails for all of them at once.
+    pub(super) async fn new(
+        tokens: &'a TokenHolder,
+        http: &HttpClient,
+        url: String,
+        token_call: TokenCall,
+        account: &'a AccountId,
+        rendered: Rendered<'a>,
+    ) -> Result<Self, Ended> {
+        let token = tokens.get(token_call.key(), &token_call).await.map_err(|error| fault::of_token(&error))?;
+        let series = http.series(url, HeaderMap::from_iter([(header::CONTENT_TYPE, JSON)]));
+        let series = shown(series, &token);
+        Ok(Self { tokens, token_call, account, rendered, token, series })
+    }
+
     /// Sends to one device. Repeats at once what a repeat cures: a refused access token, a message that Google finds too
     /// large.
     pub(super) async fn deliver(&self, target: &Target) -> Ended {
         let Some(mut body) = self.rendered.body(target) else {
             return Ended::with(Outcome::TooLarge, None, "TOO_LARGE");
         };
-        let mut token = match self.tokens.get(self.token_call.key(), &self.token_call).await {
-            Ok(token) => token,
-            Err(error) => return fault::of_token(&error),
-        };
-        let (mut renewed, mut shrunk) = (false, false);
+        let (mut renewed, mut shrunk) = (None, false);
         loop {
-            let answered = match self.post(&token, body.clone()).await {
+            let series = renewed.as_ref().unwrap_or(&self.series);
+            let answered = match series.post(Part { path: "", headers: &[], body: body.clone() }).await {
                 Ok(answered) => answered,
                 Err(error) => return self.log(of_call(&error), &target.token, &error.cause()),
             };
@@ -49,11 +62,10 @@ impl Sender<'_> {
             }
             let refusal: Refusal = serde_json::from_slice(&answered.body).unwrap_or_default();
             match error::action_of(answered.status, &refusal.error).map(|(_, action)| action) {
-                Some(Action::RefreshToken) if !renewed => {
-                    renewed = true;
-                    let refused = token.generation;
+                Some(Action::RefreshToken) if renewed.is_none() => {
+                    let refused = self.token.generation;
                     match self.tokens.refused(self.token_call.key(), refused, &self.token_call).await {
-                        Ok(fresh) => token = fresh,
+                        Ok(fresh) => renewed = Some(shown(self.series.clone(), &fresh)),
                         // There is no other token, so Google's own answer says more.
                         Err(TokenError::Refused) => return self.read(&answered, &refusal, target),
                         Err(error) => return fault::of_token(&error),
@@ -69,16 +81,6 @@ impl Sender<'_> {
                 _ => return self.read(&answered, &refusal, target),
             }
         }
-    }
-
-    async fn post(&self, token: &Token, body: Bytes) -> Result<HttpResponse, HttpError> {
-        let mut request = HttpRequest::post_json(self.url.as_str(), body);
-        // Without a value that can be a header's, Google says that there is no token.
-        if let Ok(mut bearer) = HeaderValue::try_from(format!("Bearer {}", token.value.expose())) {
-            bearer.set_sensitive(true);
-            request.headers.insert(header::AUTHORIZATION, bearer);
-        }
-        self.http.send(request).await
     }
 
     fn read(&self, answered: &HttpResponse, refusal: &Refusal, target: &Target) -> Ended {
@@ -99,6 +101,17 @@ impl Sender<'_> {
             tracing::warn!(%account, recipient = ?device, outcome, code, reason, said, "push failed");
         }
         ended
+    }
+}
+
+/// The requests with that token. Without one that can be a header, Google says that there is none.
+fn shown(series: Series, token: &Token) -> Series {
+    match HeaderValue::try_from(format!("Bearer {}", token.value.expose())) {
+        Ok(mut bearer) => {
+            bearer.set_sensitive(true);
+            series.with(header::AUTHORIZATION, bearer)
+        }
+        Err(_) => series,
     }
 }
 

@@ -72,13 +72,14 @@ impl Fcm {
         if !is_project(project) {
             return Ended::with(Outcome::Config, None, "malformed_project_id").times(push.targets.len());
         }
-        let sender = &Sender {
-            tokens: &self.tokens,
-            http: &self.line,
-            url: format!("{}/v1/projects/{project}/messages:send", self.base_url),
-            token_call: self.token_call(push.certificate),
-            account: &push.certificate.id,
-            rendered: Rendered::of(&push, self.clock.now()),
+        let url = format!("{}/v1/projects/{project}/messages:send", self.base_url);
+        let (call, account) = (self.token_call(push.certificate), &push.certificate.id);
+        let rendered = Rendered::of(&push, self.clock.now());
+        let making = Sender::new(&self.tokens, &self.line, url, call, account, rendered);
+        let sender = &match tokio::time::timeout_at(push.until.into(), making).await {
+            Ok(Ok(sender)) => sender,
+            Ok(Err(ended)) => return ended.times(push.targets.len()),
+            Err(_) => return fault::not_begun().times(push.targets.len()),
         };
         let mut ended = one_by_one(push.targets, REQUESTS, push.until, |target| Box::pin(sender.deliver(target))).await;
         for one in ended.iter_mut().filter(|one| one.reason == fault::CUT_OFF) {

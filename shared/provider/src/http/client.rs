@@ -7,10 +7,11 @@ use super::line::{Line, LineError};
 use super::pool::{self, Pool};
 use super::request::{HttpRequest, HttpResponse};
 use super::retry_after;
+use super::series::{Part, Series, Target};
 use super::trust::Trust;
+use crate::http2::{Answer, Fields, Outgoing};
 use bytes::Bytes;
-use http::response::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::Error as ClientError;
@@ -107,41 +108,75 @@ impl HttpClient {
         Self(Arc::new(Inner { settings, guard, carrier }))
     }
 
-    /// Throws the connections away: the next request makes a new one, requests under way end on theirs.
-    pub fn reconnect(&self) {
+    /// Throws the connection away over which `answered` came, if that is known, or else all of them: the next request makes a
+    /// new one, requests under way end on theirs. Of the many who are told to connect anew only the first one does.
+    pub fn reconnect(&self, answered: &HttpResponse) {
         match &self.0.carrier {
-            Carrier::Line(line) => line.reconnect(),
+            Carrier::Line(line) => line.reconnect(answered.connection),
             Carrier::Pool(pool) => pool.reconnect(),
         }
     }
 
+    /// Requests to `url`, which each may go on, with these headers. A URL that may not be called is said of each of them.
+    pub fn series(&self, url: String, headers: HeaderMap) -> Series {
+        let target = self.uri(&url);
+        Series::new(self.clone(), url, target, headers)
+    }
+
     /// Sends `request` and reads the whole answer. Any status is an answer; a redirect is not followed.
     pub async fn send(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        self.within_time(&mut request, async |prepared, given| self.exchange(prepared, given).await).await
+        let prepared = self.prepare(&mut request);
+        // What errors call it is made when there is one.
+        let name = || request.redacted();
+        let mut prepared = prepared.map_err(|refusal| HttpError::BadUrl { request: name(), refusal })?;
+        self.within_time(name, async |given| self.exchange(&mut prepared, given).await.map(read)).await
+    }
+
+    /// A request of a series, if a line carries it. `name` is what errors call it.
+    pub(super) async fn post_on_line(
+        &self,
+        target: &Target,
+        headers: &HeaderMap,
+        part: &Part<'_>,
+        name: impl Fn() -> String,
+    ) -> Option<Result<HttpResponse, HttpError>> {
+        let Carrier::Line(line) = &self.0.carrier else { return None };
+        let request = Outgoing {
+            method: &Method::POST,
+            scheme: target.scheme(),
+            authority: target.authority(),
+            path: [target.path(), part.path],
+            headers,
+            more: part.headers,
+            body: &part.body,
+        };
+        let limit = Some(self.0.settings.max_response_bytes);
+        Some(
+            self.within_time(name, async |given| lined(line, &target.uri, request, limit, given).await.map(read)).await,
+        )
     }
 
     /// Sends `request` and takes the status for the whole answer: nothing of a body is read, so neither its size nor how
-    /// slowly it comes matters. The connection is closed unless the body was there with the head.
+    /// slowly it comes matters. A connection of HTTP/1.1 is closed unless the body was there with the head.
     pub async fn status(&self, mut request: HttpRequest) -> Result<StatusCode, HttpError> {
-        self.within_time(&mut request, async |prepared, given| match &self.0.carrier {
-            Carrier::Line(line) => Ok(lined(line, prepared, None, given).await?.0.status),
-            Carrier::Pool(pool) => Ok(begun(pool, prepared, given).await?.status()),
+        let prepared = self.prepare(&mut request);
+        let name = || request.redacted();
+        let mut prepared = prepared.map_err(|refusal| HttpError::BadUrl { request: name(), refusal })?;
+        self.within_time(name, async |given| match &self.0.carrier {
+            Carrier::Line(line) => Ok(whole(line, &prepared, None, given).await?.0.status),
+            Carrier::Pool(pool) => Ok(begun(pool, &mut prepared, given).await?.status()),
         })
         .await
     }
 
     async fn within_time<T>(
         &self,
-        request: &mut HttpRequest,
-        exchange: impl AsyncFnOnce(&mut Request<Bytes>, &AtomicBool) -> Result<T, Failure>,
+        name: impl Fn() -> String,
+        exchange: impl AsyncFnOnce(&AtomicBool) -> Result<T, Failure>,
     ) -> Result<T, HttpError> {
-        let prepared = self.prepare(request);
-        // What errors call it is made when there is one.
-        let name = || request.redacted();
-        let mut prepared = prepared.map_err(|refusal| HttpError::BadUrl { request: name(), refusal })?;
         // A request is given to a connection before its first byte is written: without one, nothing went out.
         let given = AtomicBool::new(false);
-        match tokio::time::timeout(self.0.settings.total_timeout, exchange(&mut prepared, &given)).await {
+        match tokio::time::timeout(self.0.settings.total_timeout, exchange(&given)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(failure)) => Err(self.explain(name(), failure)),
             Err(_) if !given.load(Ordering::Relaxed) => {
@@ -153,21 +188,21 @@ impl HttpClient {
 
     /// Takes headers and body out of `request`; what names it stays.
     fn prepare(&self, request: &mut HttpRequest) -> Result<Request<Bytes>, Refusal> {
-        let uri = match self.0.guard {
-            None => plain(&request.url).map_or_else(|| self.checked(&request.url), Ok)?,
-            Some(_) => self.checked(&request.url)?,
-        };
+        let uri = self.uri(&request.url)?;
         let mut prepared = Request::new(std::mem::take(&mut request.body));
         *prepared.method_mut() = request.method.clone();
         *prepared.uri_mut() = uri;
         *prepared.headers_mut() = std::mem::take(&mut request.headers);
         prepared.headers_mut().entry(header::USER_AGENT).or_insert(USER_AGENT);
-        // The pool's client says it by itself.
-        if matches!(self.0.carrier, Carrier::Line(_)) && !prepared.body().is_empty() {
-            let length = HeaderValue::from(prepared.body().len());
-            prepared.headers_mut().insert(header::CONTENT_LENGTH, length);
-        }
         Ok(prepared)
+    }
+
+    /// Where `url` leads, if this client may call it.
+    fn uri(&self, url: &str) -> Result<Uri, Refusal> {
+        match self.0.guard {
+            None => plain(url).map_or_else(|| self.checked(url), Ok),
+            Some(_) => self.checked(url),
+        }
     }
 
     /// A URL as browsers read it, if this client may call it.
@@ -186,22 +221,13 @@ impl HttpClient {
         url[..url::Position::AfterQuery].parse().map_err(|_| Refusal::Malformed)
     }
 
-    async fn exchange(&self, request: &mut Request<Bytes>, given: &AtomicBool) -> Result<HttpResponse, Failure> {
+    async fn exchange(&self, request: &mut Request<Bytes>, given: &AtomicBool) -> Result<(Answer, u64), Failure> {
         let limit = self.0.settings.max_response_bytes;
-        let (head, body) = match &self.0.carrier {
-            Carrier::Line(line) => lined(line, request, Some(limit), given).await?,
+        match &self.0.carrier {
+            Carrier::Line(line) => whole(line, request, Some(limit), given).await,
             // In a box of its own: it keeps five times what a line does, and every request would carry it.
-            Carrier::Pool(pool) => Box::pin(pooled(pool, request, limit, given)).await?,
-        };
-        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        Ok(HttpResponse {
-            status: head.status,
-            content_type: text(header::CONTENT_TYPE).unwrap_or_default().to_owned(),
-            retry_after: text(header::RETRY_AFTER)
-                .and_then(|value| retry_after::parse(value, OffsetDateTime::now_utc())),
-            headers: head.headers,
-            body,
-        })
+            Carrier::Pool(pool) => Box::pin(pooled(pool, request, limit, given)).await,
+        }
     }
 
     fn explain(&self, request: String, failure: Failure) -> HttpError {
@@ -214,8 +240,11 @@ impl HttpClient {
                 HttpError::TooLarge { request, limit: self.0.settings.max_response_bytes }
             }
             Failure::Line(LineError::Connect(cause) | LineError::Ended(cause)) => HttpError::Unsent { request, cause },
-            Failure::Line(LineError::TurnedAway(error)) => HttpError::Unsent { request, cause: root_cause(&error) },
-            Failure::Line(LineError::Broken(error)) => HttpError::Unknown { request, cause: root_cause(&error) },
+            Failure::Line(LineError::Refused) => HttpError::Unsent { request, cause: "the server refused it".into() },
+            Failure::Line(LineError::LeftOut) => {
+                HttpError::Unsent { request, cause: "the server closed the connection before it".into() }
+            }
+            Failure::Line(LineError::Broken(cause)) => HttpError::Unknown { request, cause },
             Failure::Pool(error) if pool::is_forbidden(&error) => {
                 HttpError::BadUrl { request, refusal: Refusal::Address }
             }
@@ -225,17 +254,54 @@ impl HttpClient {
     }
 }
 
+/// What callers get of an answer and the connection that it came over.
+fn read((answer, connection): (Answer, u64)) -> HttpResponse {
+    let Answer { status, headers, body } = answer;
+    let retry_after = headers.get(&header::RETRY_AFTER);
+    HttpResponse {
+        status,
+        content_type: headers.get(&header::CONTENT_TYPE).unwrap_or_default().to_owned(),
+        retry_after: retry_after.and_then(|value| retry_after::parse(value, OffsetDateTime::now_utc())),
+        headers,
+        body,
+        connection,
+    }
+}
+
 /// A request on a line.
 async fn lined(
+    line: &Line,
+    uri: &Uri,
+    request: Outgoing<'_>,
+    limit: Option<usize>,
+    given: &AtomicBool,
+) -> Result<(Answer, u64), Failure> {
+    let mut now = SystemTime::now();
+    if !line.is_lively(now) {
+        look().await;
+        now = SystemTime::now();
+    }
+    line.request(uri, request, limit, given, now).await.map_err(Failure::Line)
+}
+
+/// As [`lined`], a request that is like no other.
+async fn whole(
     line: &Line,
     request: &Request<Bytes>,
     limit: Option<usize>,
     given: &AtomicBool,
-) -> Result<(Parts, Bytes), Failure> {
-    if !line.is_lively() {
-        look().await;
-    }
-    line.request(request, limit, given).await.map_err(Failure::Line)
+) -> Result<(Answer, u64), Failure> {
+    let target = Target { uri: request.uri().clone() };
+    let outgoing = Outgoing {
+        method: request.method(),
+        scheme: target.scheme(),
+        authority: target.authority(),
+        path: [target.path(), ""],
+        headers: request.headers(),
+        more: &[],
+        body: request.body(),
+    };
+    lined(line, &target.uri, outgoing, limit, given).await
 }
 
 /// A request through a pool, up to the answer's head.
@@ -250,14 +316,15 @@ async fn pooled(
     request: &mut Request<Bytes>,
     limit: usize,
     given: &AtomicBool,
-) -> Result<(Parts, Bytes), Failure> {
+) -> Result<(Answer, u64), Failure> {
     let (head, body) = begun(pool, request, given).await?.into_parts();
     let body = match body.is_end_stream() {
         true => Bytes::new(),
         false => Limited::new(body, limit).collect().await.map_err(Failure::Body)?.to_bytes(),
     };
     pool.touch();
-    Ok((head, body))
+    let headers = Fields::from(&head.headers);
+    Ok((Answer { status: head.status, headers, body }, 0))
 }
 
 /// Has the ends of connections found. After a thaw they are known to the operating system, not yet to who holds the
@@ -273,14 +340,14 @@ enum Failure {
     Body(Box<dyn Error + Send + Sync>),
 }
 
-/// Whether what was last used at `used`, by the wall clock, has slept for longer than `limit`. A clock that was set back tells
-/// nothing about how long it was, so it counts as too long.
+/// Whether what was last used at `used`, by the wall clock, has slept for longer than `limit`. A clock that was set back by as
+/// much tells nothing about how long it was, so it counts as too long.
 pub(super) fn has_slept(used: SystemTime, now: SystemTime, limit: Duration) -> bool {
-    now.duration_since(used).map_or(true, |idle| idle > limit)
+    now.duration_since(used).unwrap_or_else(|ahead| ahead.duration()) > limit
 }
 
 /// What this client calls itself.
-pub(crate) const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tuisong/", env!("CARGO_PKG_VERSION")));
+pub(super) const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tuisong/", env!("CARGO_PKG_VERSION")));
 
 /// `url` as it stands, if there is nothing in it that a reading as browsers do it would change: for the addresses of our own
 /// settings, which are called thousands of times a second.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 /// The text names the request without its query string, so it can be logged.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum HttpError {
-    /// The request was not written: name not resolved, connection or handshake failed or took too long. A repeat
-    /// cannot double anything.
+    /// The request was not written (name not resolved, connection or handshake failed or took too long), or the server said
+    /// that it has not processed it. A repeat cannot double anything.
     #[error("no connection for {request}: {cause}")]
     Unsent {
         /// Method and URL without query.

@@ -1,16 +1,13 @@
 //! One HTTP/2 connection at a time, for whoever speaks nothing else.
 //!
 //! A pool looks for a connection, marks it as taken and puts it back, for each request. A thousand requests that share one
-//! connection need none of that: here a request costs a look whether the connection is the right one and still open. It is
-//! given to h2 itself, without the task, the channel and the copies of hyper's client.
+//! connection need none of that: here a request costs a look whether the connection is the right one and still open.
 
 use super::client::{HttpSettings, has_slept};
 use super::connect::Connector;
 use super::connection::Connection;
 use super::error::root_cause;
-use bytes::Bytes;
-use http::Request;
-use http::response::Parts;
+use crate::http2::{Answer, Outgoing};
 use http::uri::{Authority, Uri};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
@@ -22,8 +19,8 @@ use tower_service::Service;
 /// How often a request that the server turned away unprocessed is made again at once. Servers close connections for their
 /// maintenance while requests are on the way; more than twice in a row is something else.
 const TURNED_AWAY_REPEATS: u32 = 2;
-/// A connection that answered so many was a good one. Whoever only waited for its turn there goes on to the next as often as it
-/// takes: there is progress. Without this, a server that hangs up on everybody would be called again and again.
+/// A connection that answered so many was a good one. Whoever only waited there, for a turn or behind the last one that was, goes
+/// on to the next as often as it takes: there is progress. Without this, a server that hangs up on everybody would be called again and again.
 const PROGRESS: u64 = 10;
 
 /// A connection that answered so short a time ago has not been frozen since, so nobody looks whether it has died: Lambda
@@ -61,10 +58,12 @@ pub(super) enum LineError {
     Connect(Arc<str>),
     /// The connection ended before anything of it was written.
     Ended(Arc<str>),
-    /// The server never took it, or gave it back unprocessed.
-    TurnedAway(h2::Error),
+    /// The server refused it unprocessed, and may take the next one.
+    Refused,
+    /// The server is about to close the connection, and has not processed it.
+    LeftOut,
     /// It broke off.
-    Broken(h2::Error),
+    Broken(Arc<str>),
     /// The answer is larger than what is read of it.
     TooLarge,
 }
@@ -77,47 +76,56 @@ impl Line {
         Self { connector, idle_timeout: settings.idle_timeout, state, connecting }
     }
 
-    /// Takes the connection out of use: the next request makes a new one, requests under way end on theirs.
-    pub(super) fn reconnect(&self) {
-        if let Some(open) = self.state().current.take() {
+    /// Takes the connection of that number out of use, if it still is in use: the next request makes a new one, requests under
+    /// way end on theirs.
+    pub(super) fn reconnect(&self, number: u64) {
+        let taken = self.state().current.take_if(|open| open.connection.number() == number);
+        if let Some(open) = taken {
             open.connection.retire();
         }
     }
 
-    /// Whether there was an answer a moment ago.
-    pub(super) fn is_lively(&self) -> bool {
-        SystemTime::now().duration_since(self.state().answered).is_ok_and(|since| since <= MOMENT)
+    /// Whether there was an answer a moment before `now`.
+    pub(super) fn is_lively(&self, now: SystemTime) -> bool {
+        now.duration_since(self.state().answered).is_ok_and(|since| since <= MOMENT)
     }
 
-    /// Sends, and sends again what the server turned away, or what a connection that ended had not written yet. For `limit` and
+    /// Sends to where `uri` is, and sends again what the server turned away, or what a connection that ended had not written yet. For `limit` and
     /// `given` see [`Connection::exchange`].
     pub(super) async fn request(
         &self,
-        request: &Request<Bytes>,
+        uri: &Uri,
+        request: Outgoing<'_>,
         limit: Option<usize>,
         given: &AtomicBool,
-    ) -> Result<(Parts, Bytes), LineError> {
-        let mut repeats = TURNED_AWAY_REPEATS;
+        now: SystemTime,
+    ) -> Result<(Answer, u64), LineError> {
+        let (mut repeats, mut now) = (TURNED_AWAY_REPEATS, now);
         loop {
-            let open = self.open(request.uri()).await?;
-            let answer = open.connection.exchange(request, limit, given).await;
-            match &answer {
-                Ok(_) => {
+            let open = self.open(uri, now).await?;
+            let answer = open.connection.exchange(request, limit, given, now).await;
+            let error = match answer {
+                Ok(answer) => {
                     let mut state = self.state();
                     state.used = SystemTime::now();
                     state.answered = state.used;
-                    return answer;
+                    return Ok((answer, open.connection.number()));
                 }
+                Err(error) => error,
+            };
+            match error {
                 // This is about one stream.
-                Err(LineError::TurnedAway(error)) if error.is_reset() => {}
-                Err(LineError::TurnedAway(_) | LineError::Ended(_)) => self.leave(&open),
-                Err(LineError::Connect(_) | LineError::Broken(_) | LineError::TooLarge) => return answer,
+                LineError::Refused => {}
+                LineError::LeftOut | LineError::Ended(_) => self.leave(&open),
+                LineError::Connect(_) | LineError::Broken(_) | LineError::TooLarge => return Err(error),
             }
             given.store(false, Ordering::Relaxed);
-            let only_waited = matches!(answer, Err(LineError::Ended(_))) && open.connection.answers() >= PROGRESS;
+            now = SystemTime::now();
+            let only_waited = matches!(error, LineError::Ended(_) | LineError::LeftOut);
+            let only_waited = only_waited && open.connection.answers() >= PROGRESS;
             if !only_waited {
                 if repeats == 0 {
-                    return answer;
+                    return Err(error);
                 }
                 repeats -= 1;
             }
@@ -125,8 +133,8 @@ impl Line {
     }
 
     /// The connection to where `uri` is: the one there is, or a new one, for which all wait that need it.
-    async fn open(&self, uri: &Uri) -> Result<Arc<Open>, LineError> {
-        match self.usable(uri) {
+    async fn open(&self, uri: &Uri, now: SystemTime) -> Result<Arc<Open>, LineError> {
+        match self.usable(uri, now) {
             Ok(open) => Ok(open),
             // In a box of its own: what connecting keeps while it waits is ten times the rest, and every request would carry it.
             Err(attempts) => Box::pin(self.open_another(uri, attempts)).await,
@@ -136,7 +144,7 @@ impl Line {
     async fn open_another(&self, uri: &Uri, attempts: u64) -> Result<Arc<Open>, LineError> {
         let _turn = self.connecting.lock().await;
         // Whoever had the turn before connected for all who waited, and failed for all of them.
-        if let Ok(open) = self.usable(uri) {
+        if let Ok(open) = self.usable(uri, SystemTime::now()) {
             return Ok(open);
         }
         let failed = |state: &State| state.failure.clone().filter(|_| state.attempts > attempts);
@@ -164,11 +172,12 @@ impl Line {
 
     /// The connection, if it goes to where `uri` is and neither is over nor has slept for too long; otherwise how often it was
     /// tried to connect.
-    fn usable(&self, uri: &Uri) -> Result<Arc<Open>, u64> {
+    fn usable(&self, uri: &Uri, now: SystemTime) -> Result<Arc<Open>, u64> {
         let mut state = self.state();
-        let now = SystemTime::now();
         let slept = has_slept(state.used, now, self.idle_timeout);
-        let good = |open: &&Arc<Open>| !slept && !open.connection.is_over() && uri.authority() == Some(&open.to);
+        let good = |open: &&Arc<Open>| {
+            !slept && !open.connection.is_over() && uri.authority().map(Authority::as_str) == Some(open.to.as_str())
+        };
         match state.current.as_ref().filter(good).cloned() {
             Some(open) => {
                 state.used = now;
@@ -180,7 +189,7 @@ impl Line {
 
     async fn connect(&self, uri: &Uri) -> Result<Connection, Box<dyn Error + Send + Sync>> {
         let stream = TokioIo::new(self.connector.clone().call(uri.clone()).await?);
-        Ok(Connection::open(stream).await?)
+        Ok(Connection::open(stream))
     }
 
     /// Takes `open` no more: it may look alive for some moments yet. Whoever comes second finds it replaced.
@@ -200,7 +209,8 @@ mod tests {
     use crate::http::{HttpClient, HttpError, HttpRequest, Trust};
     use crate::testing::http2::{Http2Server, Options, Reaction};
     use crate::testing::on_its_own_thread;
-    use http::{Response, StatusCode};
+    use bytes::Bytes;
+    use http::{Request, Response, StatusCode};
     use tokio::net::TcpListener;
 
     fn client(server: &Http2Server, settings: HttpSettings) -> HttpClient {
@@ -217,17 +227,22 @@ mod tests {
         let server = server().await;
         let client =
             client(&server, HttpSettings { idle_timeout: Duration::from_millis(200), ..HttpSettings::default() });
-        let mut connections = Vec::new();
+        let (mut connections, mut first) = (Vec::new(), None);
         for rest in [0, 0, 300, 0] {
             tokio::time::sleep(Duration::from_millis(rest)).await;
             let answer = client.send(HttpRequest::get(server.url())).await.unwrap();
             assert_eq!(answer.status, StatusCode::OK);
+            first.get_or_insert(answer);
             connections.push(server.connections());
         }
-        client.reconnect();
+        // Whoever was answered over an earlier one does not mean this.
+        let last = client.send(HttpRequest::get(server.url())).await.unwrap();
+        client.reconnect(&first.unwrap());
+        connections.push(server.connections());
+        client.reconnect(&last);
         client.send(HttpRequest::get(server.url())).await.unwrap();
         connections.push(server.connections());
-        assert_eq!(connections, [1, 1, 2, 2, 3]);
+        assert_eq!(connections, [1, 1, 2, 2, 2, 3]);
     }
 
     #[tokio::test]

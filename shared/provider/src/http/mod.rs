@@ -25,20 +25,21 @@
 mod client;
 mod connect;
 mod connection;
-mod counted;
 mod error;
 pub mod guard;
 mod line;
 mod pool;
 mod request;
 mod retry_after;
+mod series;
 mod trust;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client::USER_AGENT;
+pub use crate::http2::Fields;
 pub use client::{HttpClient, HttpSettings};
 pub use error::{HttpError, Refusal};
 pub use request::{HttpRequest, HttpResponse, redacted};
+pub use series::{Part, Series};
 pub use trust::{Identity, Trust};

@@ -2,7 +2,7 @@
 
 use super::client::{HttpSettings, has_slept};
 use super::connect::Connector;
-use super::connection::{PING_INTERVAL, PING_TIMEOUT, was_turned_away};
+use super::connection::{PING_INTERVAL, PING_TIMEOUT};
 use super::guard::Forbidden;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -106,7 +106,16 @@ pub(super) fn is_unsent(error: &ClientError) -> bool {
     // hyper calls "canceled" what the connection gave back unwritten.
     let handed_back =
         |cause: &(dyn Error + 'static)| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
-    error.is_connect() || chain(error).any(handed_back) || was_turned_away(error)
+    error.is_connect() || chain(error).any(|cause| handed_back(cause) || was_turned_away(cause))
+}
+
+/// Whether an HTTP/2 server said that it has not processed, and will not process, the request: its GOAWAY names an earlier
+/// stream as the last one it saw to, or it refused the stream (RFC 9113, sections 6.8 and 8.7).
+fn was_turned_away(cause: &(dyn Error + 'static)) -> bool {
+    cause.downcast_ref::<h2::Error>().is_some_and(|error| {
+        let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+        error.is_remote() && (error.is_go_away() || is_refused)
+    })
 }
 
 fn chain<'a>(error: &'a ClientError) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -1,5 +1,6 @@
 //! Requests and responses, and how they print.
 
+use crate::http2::Fields;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::fmt;
@@ -68,10 +69,12 @@ pub struct HttpResponse {
     pub content_type: String,
     /// What `Retry-After` asks for, given in seconds or as a date; `None` when absent or unreadable.
     pub retry_after: Option<Duration>,
-    /// All headers, for the few channels that need another one.
-    pub headers: HeaderMap,
+    /// All headers, for the few callers that need another one.
+    pub headers: Fields,
     /// The whole body, at most [`super::HttpSettings::max_response_bytes`].
     pub body: Bytes,
+    /// Which connection it came over; 0 when that is not known.
+    pub(crate) connection: u64,
 }
 
 impl fmt::Debug for HttpResponse {

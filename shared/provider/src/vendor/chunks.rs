@@ -2,6 +2,7 @@
 
 use super::{Ended, Target, fault};
 use crate::channel::ChannelLimits;
+use crate::text;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -153,5 +154,5 @@ const MALFORMED: Ended = Ended::with(Outcome::Invalid, None, "malformed_token");
 /// that vendors take, and one with a quote or a backslash would need care in every JSON text.
 pub(crate) fn is_sound(token: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b'"' | b'\\');
-    (1..=MAX_TOKEN_BYTES).contains(&token.len()) && token.bytes().all(is_plain)
+    (1..=MAX_TOKEN_BYTES).contains(&token.len()) && text::all(token, is_plain)
 }

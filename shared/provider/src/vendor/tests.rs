@@ -1,11 +1,12 @@
 use super::*;
 use crate::channel::ChannelLimits;
+use crate::http::Fields;
 use crate::http::HttpResponse;
 use crate::vendor::call::{Answer, CallError, read};
 use crate::vendor::receipt::{Event, ReceiptSigner, Report, each};
 use bytes::Bytes;
 use futures::FutureExt;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use model::batch::{BatchId, Part};
 use model::channel::ChannelKind;
 use model::ids::MobileAppId;
@@ -35,8 +36,9 @@ fn response(status: u16, body: &'static str) -> HttpResponse {
         status: StatusCode::from_u16(status).unwrap(),
         content_type: String::new(),
         retry_after: Some(Duration::from_secs(9)),
-        headers: HeaderMap::new(),
+        headers: Fields::default(),
         body: Bytes::from_static(body.as_bytes()),
+        connection: 0,
     }
 }
 
