@@ -153,14 +153,16 @@ impl Bench {
         const UNIT: &str = "deliveries per CPU second";
         let cloud = self.cloud(0).await?;
         let count = self.sizes.of(2_000, 50_000);
-        let (mut ours, mut bare) = (Vec::new(), Vec::new());
+        let (mut ours, mut bare, mut line) = (Vec::new(), Vec::new(), Vec::new());
         // In turns, so that a busy moment of the machine meets both.
         for _ in 0..self.sizes.of(1, 5) {
             ours.push(self.deliver(ChannelKind::Apns, count).await?);
-            let arguments = ["bare", "--vendors", &self.path("vendors.json"), "--count", &count.to_string()];
+            let (vendors, count) = (self.path("vendors.json"), count.to_string());
+            let arguments = ["bare", "--vendors", &vendors, "--count", &count];
             bare.push(run::<Measured>(&arguments).await?);
+            line.push(run::<Measured>(&[&arguments[..], &["--line"]].concat()).await?);
         }
-        let (ours, bare) = (median(ours), median(bare));
+        let (ours, bare, line) = (median(ours), median(bare), median(line));
         let h2load = self.h2load(vendors, count).await?;
         self.peers(count).await?;
         let best = rows::read(&self.file("rows.jsonl")).unwrap_or_default();
@@ -169,6 +171,7 @@ impl Bench {
         let apns = |name: &str, value| Row::new("throughput.apns", name, value, UNIT).higher();
         let mut rows = vec![
             apns("ours (deliver)", ours.per_cpu_second()).note(spread(&ours)),
+            apns("our line alone", line.per_cpu_second()).note(spread(&line)),
             apns("bare hyper", bare.per_cpu_second()).peer().note(spread(&bare)),
             share("ours, of bare hyper", ours.per_cpu_second() / bare.per_cpu_second(), 0.8),
         ];

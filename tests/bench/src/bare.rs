@@ -1,7 +1,8 @@
-//! The same bytes without a gateway: hyper's HTTP/2 client on one connection, over the same TLS, and nothing around it.
+//! The same bytes without a gateway, over the same TLS, and nothing around it: no record of what was sent, nothing to decide.
 //!
-//! No limits of time, no retries, no pool, no record of what was sent: what a delivery would cost if there were nothing to
-//! decide. The product's client is built on the same libraries, so the difference is what the product adds.
+//! Through hyper's HTTP/2 client on one connection, without limits of time and without retries: what a delivery costs those who
+//! build on it. Or through the product's own line, with all that it is careful about: what is left of a delivery beside that is
+//! what the product does for a message.
 
 use crate::Failure;
 use crate::deliver::{Measured, apns_token};
@@ -14,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use provider::http::{HttpClient, HttpSettings, Part, Series, Trust};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -27,22 +29,66 @@ const IN_FLIGHT: usize = 100;
 /// Requests that are made ready at a time; that is not measured.
 const READY: u64 = 5_000;
 
-/// Sends `count` notifications to Apple's stand-in.
+/// Sends `count` notifications to Apple's stand-in, through hyper's client.
 pub async fn run(vendors: &Vendors, count: u64) -> Result<(), Failure> {
     log_into_nowhere()?;
     let idle_bytes = peak_memory();
     let sender = connect(vendors).await?;
     let headers = headers(vendors)?;
     let payload = Bytes::from(vendors.payload.clone());
-    send_all(&sender, ready(vendors, &headers, &payload, 0..100)?).await?;
+    let send_all =
+        async |requests: Vec<Ready>| send_all(requests.into_iter().map(|request| send(sender.clone(), request))).await;
+    send_all(ready(vendors, &headers, &payload, 0..100)?).await?;
     let (mut used, started) = (Duration::ZERO, Instant::now());
     for first in (0..count).step_by(usize::try_from(READY)?) {
         let requests = ready(vendors, &headers, &payload, first..count.min(first + READY))?;
         let before = cpu();
-        send_all(&sender, requests).await?;
+        send_all(requests).await?;
         used += cpu() - before;
     }
     Measured::say(count, used, started, idle_bytes)
+}
+
+/// As [`run`], through the product's own line.
+pub async fn line(vendors: &Vendors, count: u64) -> Result<(), Failure> {
+    log_into_nowhere()?;
+    let idle_bytes = peak_memory();
+    let roots = Some(std::fs::read_to_string(&vendors.root)?);
+    let client = HttpClient::trusting(HttpSettings::default(), Trust { roots, identity: None, http2_only: true });
+    let series = &client.series(format!("{}/3/device/", vendors.apns), headers(vendors)?);
+    let payload = &Bytes::from(vendors.payload.clone());
+    let send_all = async |names: &[(String, String)]| {
+        send_all(names.iter().map(|(token, id)| post(series, token, id, payload))).await
+    };
+    send_all(&names(0..100)).await?;
+    let (mut used, started) = (Duration::ZERO, Instant::now());
+    for first in (0..count).step_by(usize::try_from(READY)?) {
+        let names = names(first..count.min(first + READY));
+        let before = cpu();
+        send_all(&names).await?;
+        used += cpu() - before;
+    }
+    Measured::say(count, used, started, idle_bytes)
+}
+
+async fn post(series: &Series, token: &str, id: &str, payload: &Bytes) -> Result<(), Failure> {
+    let part = Part { path: token, headers: &[(ID, id)], body: payload.clone() };
+    let answer = series.post(part).await?;
+    judged(answer.status, &answer.body)
+}
+
+/// What notifications are called.
+const ID: HeaderName = HeaderName::from_static("apns-id");
+
+/// Tokens of devices, and ids of as many notifications.
+fn names(numbers: std::ops::Range<u64>) -> Vec<(String, String)> {
+    let name = |n| {
+        let token = apns_token(n);
+        let id =
+            format!("{}-{}-8{}-8{}-{}", &token[..8], &token[8..12], &token[12..15], &token[15..18], &token[20..32]);
+        (token, id)
+    };
+    numbers.map(name).collect()
 }
 
 type Ready = Request<Full<Bytes>>;
@@ -87,28 +133,27 @@ fn ready(
     payload: &Bytes,
     numbers: std::ops::Range<u64>,
 ) -> Result<Vec<Ready>, Failure> {
-    numbers
-        .map(|n| {
-            let token = apns_token(n);
-            let id =
-                format!("{}-{}-8{}-8{}-{}", &token[..8], &token[8..12], &token[12..15], &token[15..18], &token[20..32]);
+    names(numbers)
+        .into_iter()
+        .map(|(token, id)| {
             let mut request = Request::new(Full::new(payload.clone()));
             *request.method_mut() = Method::POST;
             *request.uri_mut() = format!("{}/3/device/{token}", vendors.apns).parse::<Uri>()?;
             *request.headers_mut() = headers.clone();
-            request.headers_mut().insert(HeaderName::from_static("apns-id"), HeaderValue::try_from(id)?);
+            request.headers_mut().insert(ID, HeaderValue::try_from(id)?);
             Ok(request)
         })
         .collect()
 }
 
-async fn send_all(sender: &SendRequest<Full<Bytes>>, requests: Vec<Ready>) -> Result<(), Failure> {
-    let mut requests = requests.into_iter();
+async fn send_all(
+    mut requests: impl Iterator<Item = impl Future<Output = Result<(), Failure>>>,
+) -> Result<(), Failure> {
     let mut in_flight = FuturesUnordered::new();
     loop {
         while in_flight.len() < IN_FLIGHT {
             let Some(request) = requests.next() else { break };
-            in_flight.push(send(sender.clone(), request));
+            in_flight.push(request);
         }
         match in_flight.next().await {
             Some(sent) => sent?,
@@ -122,5 +167,9 @@ async fn send(mut sender: SendRequest<Full<Bytes>>, request: Ready) -> Result<()
     let answer = sender.send_request(request).await?;
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();
-    if status == StatusCode::OK { Ok(()) } else { Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into()) }
+    judged(status, &body)
+}
+
+fn judged(status: StatusCode, body: &[u8]) -> Result<(), Failure> {
+    if status == StatusCode::OK { Ok(()) } else { Err(format!("{status}: {}", String::from_utf8_lossy(body)).into()) }
 }

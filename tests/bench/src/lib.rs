@@ -11,7 +11,7 @@
 //! | [`end_to_end`] | from the call to the last delivery |
 //! | [`memory`] | the largest a worker becomes |
 //! | [`deliver`] | deliveries per CPU second of the sender, channel by channel |
-//! | [`bare`] | the same bytes over the same HTTP/2 library, without a gateway around it |
+//! | [`bare`] | the same bytes without a gateway around them: through hyper's client, and through our own line |
 //! | [`vendors`], [`cloud`] | the other side: vendors' stand-ins, and AWS, each in a process of its own |
 //! | [`process`] | processes that measure themselves |
 //! | [`rows`], [`report`], [`plots`] | what is made of the figures |

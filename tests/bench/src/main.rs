@@ -93,6 +93,9 @@ enum Command {
         /// How many notifications.
         #[arg(long)]
         count: u64,
+        /// Through the product's own line instead of hyper's client.
+        #[arg(long)]
+        line: bool,
     },
 }
 
@@ -126,7 +129,8 @@ fn main() -> Result<(), Failure> {
         Command::EndToEnd { folder, vendors, phones } => {
             on_all_threads(end_to_end::serve(&folder, &read(&vendors)?, phones))
         }
-        Command::Bare { vendors, count } => on_one_thread(bare::run(&read(&vendors)?, count)),
+        Command::Bare { vendors, count, line: false } => on_one_thread(bare::run(&read(&vendors)?, count)),
+        Command::Bare { vendors, count, line: true } => on_one_thread(bare::line(&read(&vendors)?, count)),
     }
 }
 
