@@ -11,7 +11,7 @@ use crate::text;
 use crate::token::{Token, TokenHolder};
 use crate::vendor::{Ended, Push, Target, fault};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, StatusCode};
 use model::certificate::ApnsCertificate;
 use model::clock::{Clock, Timestamp};
 use model::ids::DeviceToken;
@@ -31,6 +31,8 @@ pub(super) struct Sender<'a> {
     series: Series,
 }
 
+/// How a token is shown.
+const SCHEME: &str = "bearer";
 /// What a delivery is called.
 const ID: HeaderName = HeaderName::from_static("apns-id");
 /// Longest token that is sent. Apple's have 64 hexadecimal digits and may grow.
@@ -46,18 +48,18 @@ impl<'a> Sender<'a> {
         lines: &'a Lines,
         push: &'a Push<'a, ApnsCertificate>,
     ) -> Result<Self, Ended> {
-        let mut headers = headers(push.message, push.certificate, clock.now())?;
+        let headers = headers(push.message, push.certificate, clock.now())?;
         let mint = Mint::of(push.certificate, Arc::clone(clock));
         let token = match &mint {
             Some(mint) => Some(tokens.get(mint.key(), mint).await.map_err(|error| fault::of_token(&error))?),
             None => None,
         };
-        if let Some(bearer) = token.as_ref().and_then(bearer) {
-            headers.insert(header::AUTHORIZATION, bearer);
-        }
         let rendered = Rendered::of(push);
         let url = [lines.base_url(push.certificate), "/3/device/"].concat();
-        let series = lines.client(push.certificate).series(url, headers);
+        let mut series = lines.client(push.certificate).series(url, headers);
+        if let Some(token) = &token {
+            series = series.authorized(SCHEME, &token.value);
+        }
         Ok(Self { tokens, clock: clock.as_ref(), mint, push, rendered, token, series })
     }
 
@@ -105,7 +107,8 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// The requests with another token in place of one that Apple calls expired. `Err(None)`: there is none, Apple's answer stands.
+    /// The requests with another token in place of one that Apple calls expired. `Err(None)`: there is none, Apple's answer
+    /// stands.
     async fn renew(&self, refused: &Token) -> Result<Series, Option<Ended>> {
         let Some(mint) = &self.mint else { return Err(None) };
         // A young token cannot have expired. Signing another one would only use up Apple's patience.
@@ -116,11 +119,7 @@ impl<'a> Sender<'a> {
         }
         let renewed = self.tokens.refused(mint.key(), refused.generation, mint).await;
         let renewed = renewed.map_err(|error| Some(fault::of_token(&error)))?;
-        let series = self.series.clone();
-        Ok(match bearer(&renewed) {
-            Some(bearer) => series.with(header::AUTHORIZATION, bearer),
-            None => series,
-        })
+        Ok(self.series.clone().authorized(SCHEME, &renewed.value))
     }
 
     /// Sends to one device.
@@ -150,13 +149,6 @@ impl<'a> Sender<'a> {
         }
         ended
     }
-}
-
-/// A token as a header.
-fn bearer(token: &Token) -> Option<HeaderValue> {
-    let mut bearer = HeaderValue::try_from(format!("bearer {}", token.value.expose())).ok()?;
-    bearer.set_sensitive(true);
-    Some(bearer)
 }
 
 /// Whether `token` can be Apple's name for a device: tokens come from devices and go into a path.

@@ -23,6 +23,8 @@ pub(super) struct Sender<'a> {
     series: Series,
 }
 
+/// How a token is shown.
+const SCHEME: &str = "Bearer";
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 /// The most that is logged of the names of fields that Google finds wrong. Its own words stay out of the log: they quote
 /// values.
@@ -40,7 +42,7 @@ impl<'a> Sender<'a> {
     ) -> Result<Self, Ended> {
         let token = tokens.get(token_call.key(), &token_call).await.map_err(|error| fault::of_token(&error))?;
         let series = http.series(url, HeaderMap::from_iter([(header::CONTENT_TYPE, JSON)]));
-        let series = shown(series, &token);
+        let series = series.authorized(SCHEME, &token.value);
         Ok(Self { tokens, token_call, account, rendered, token, series })
     }
 
@@ -65,7 +67,7 @@ impl<'a> Sender<'a> {
                 Some(Action::RefreshToken) if renewed.is_none() => {
                     let refused = self.token.generation;
                     match self.tokens.refused(self.token_call.key(), refused, &self.token_call).await {
-                        Ok(fresh) => renewed = Some(shown(self.series.clone(), &fresh)),
+                        Ok(fresh) => renewed = Some(self.series.clone().authorized(SCHEME, &fresh.value)),
                         // There is no other token, so Google's own answer says more.
                         Err(TokenError::Refused) => return self.read(&answered, &refusal, target),
                         Err(error) => return fault::of_token(&error),
@@ -101,17 +103,6 @@ impl<'a> Sender<'a> {
             tracing::warn!(%account, recipient = ?device, outcome, code, reason, said, "push failed");
         }
         ended
-    }
-}
-
-/// The requests with that token. Without one that can be a header, Google says that there is none.
-fn shown(series: Series, token: &Token) -> Series {
-    match HeaderValue::try_from(format!("Bearer {}", token.value.expose())) {
-        Ok(mut bearer) => {
-            bearer.set_sensitive(true);
-            series.with(header::AUTHORIZATION, bearer)
-        }
-        Err(_) => series,
     }
 }
 

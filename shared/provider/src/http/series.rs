@@ -7,6 +7,7 @@ use crate::text;
 use bytes::Bytes;
 use http::uri::{Scheme, Uri};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use model::secret::Secret;
 
 /// POST requests to one vendor. Their URL is read and their headers are put together once for all of them.
 #[derive(Clone)]
@@ -61,10 +62,17 @@ impl Series {
         Self { client, url, target: target.map(|uri| Target { uri }), headers }
     }
 
-    /// The same requests with another header, or another value of one.
+    /// The same requests in the name of whoever has this token, shown under `scheme`. A token that cannot be a header is not
+    /// shown, and no other one is in its place.
     #[must_use]
-    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+    pub fn authorized(mut self, scheme: &str, token: &Secret<String>) -> Self {
+        match HeaderValue::try_from([scheme, " ", token.expose()].concat()) {
+            Ok(mut value) => {
+                value.set_sensitive(true);
+                self.headers.insert(header::AUTHORIZATION, value);
+            }
+            Err(_) => drop(self.headers.remove(header::AUTHORIZATION)),
+        }
         self
     }
 
@@ -106,5 +114,47 @@ impl std::fmt::Debug for Series {
             .field("url", &redacted(&self.url))
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::HttpSettings;
+    use crate::testing::server::{Reply, Server};
+
+    fn authorized(series: Series, token: &str) -> Series {
+        series.authorized("bearer", &Secret::new(token.to_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_token_that_cannot_be_shown_is_not_kept_either() {
+        let server = Server::start(|_| Reply::json("{}")).await;
+        let client = HttpClient::new(HttpSettings::default());
+        let series = client.series(server.url("/a/"), HeaderMap::new());
+        let part = || Part { path: "b", headers: &[], body: Bytes::from_static(b"{}") };
+        for (series, shown) in [
+            (authorized(series.clone(), "t0ken"), Some("bearer t0ken")),
+            (authorized(authorized(series.clone(), "t0ken"), "other"), Some("bearer other")),
+            (authorized(authorized(series, "t0ken"), "two\nlines"), None),
+        ] {
+            series.post(part()).await.unwrap();
+            let seen = server.seen().pop().unwrap().request();
+            let sent = seen.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap());
+            assert_eq!((seen.uri().path(), sent), ("/a/b", shown));
+            assert!(!format!("{series:?}").contains("t0ken"), "{series:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_would_change_a_request_is_not_sent() {
+        let server = Server::start(|_| Reply::json("{}")).await;
+        let series = HttpClient::new(HttpSettings::default()).series(server.url("/a/"), HeaderMap::new());
+        let name = HeaderName::from_static("apns-id");
+        for (path, value) in [("b c", "1"), ("b\r\nx: y", "1"), ("\u{e9}", "1"), ("b", "1\r\nx: y"), ("b", "\u{e9}")] {
+            let part = Part { path, headers: &[(name.clone(), value)], body: Bytes::new() };
+            let failed = series.post(part).await.unwrap_err();
+            assert!(matches!(failed, HttpError::BadUrl { .. }) && server.seen().is_empty(), "{failed:?}");
+        }
     }
 }

@@ -130,6 +130,11 @@ impl Session {
         self.stage == Stage::Open
     }
 
+    /// Whether it has said goodbye, or need not any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.stage == Stage::Closed
+    }
+
     /// How many requests are under way.
     pub(crate) const fn open(&self) -> usize {
         self.open
@@ -219,8 +224,8 @@ impl Session {
         self.output.len() > BEHIND_BYTES
     }
 
-    /// Whether there is nothing to do any more once what is to go out has gone.
-    pub(crate) fn is_over(&mut self) -> bool {
+    /// Says goodbye once nothing is under way any more. Whether there is nothing to do when what is to go out has gone.
+    pub(crate) fn wind_up(&mut self) -> bool {
         if self.stage == Stage::Closing && self.open == 0 {
             frame::goaway(&mut self.output, Code::NO_ERROR);
             self.stage = Stage::Closed;

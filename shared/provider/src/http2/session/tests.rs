@@ -315,10 +315,10 @@ fn goodbye_leaves_out_what_came_too_late() {
     assert_eq!(ask(&mut session, "{}", LIMIT), Err(Failure::Unwritten));
     session.received(&Said::nothing().goaway(before, Code::ENHANCE_YOUR_CALM).0).unwrap();
     assert_eq!((failure(&mut session, after), session.farewell()), (Failure::LeftOut, Some("ENHANCE_YOUR_CALM")));
-    assert!(!session.is_over(), "one is under way");
+    assert!(!session.wind_up(), "one is under way");
     session.received(&Said::nothing().answer(before, b"x").0).unwrap();
     assert_eq!(body(&mut session, before), "x");
-    assert!(session.is_over());
+    assert!(session.wind_up());
     assert_eq!(numbers(&mut session), [(kind::GOAWAY, 0, Code::NO_ERROR.0)]);
 }
 
@@ -400,7 +400,7 @@ fn the_last_number_is_the_end() {
     assert_eq!((before, last, session.is_open()), ((1 << 31) - 3, (1 << 31) - 1, false));
     session.received(&Said::nothing().answer(last, b"x").answer(before, b"y").0).unwrap();
     assert_eq!((body(&mut session, last), body(&mut session, before)), ("x".into(), "y".into()));
-    assert!(session.is_over());
+    assert!(session.wind_up());
 }
 
 /// What is wrong with one answer fails one request.
